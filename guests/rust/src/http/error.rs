@@ -1,0 +1,201 @@
+//! What goes wrong in a handler, and what the caller is told of it.
+
+use std::{error, fmt, io};
+
+use super::{BodyError, Headers, Response};
+use crate::state;
+
+/// An error that becomes a response: `application/problem+json` (RFC 9457).
+///
+/// - What a handler means to say is made with [`Error::status`], and the caller reads its text.
+/// - Every [`std::error::Error`] becomes one through `?`. The caller then learns the status and nothing else;
+///   the error goes to stderr, which is the component's log, with all its sources.
+///
+/// The status of a converted error is 500, but for these: a store that is busy, unavailable or too slow is 503,
+/// a conflict that was not handled is 409, a full store is 507, a value that is too large is 413, a request's
+/// body that broke off is 400, or 413 if it was larger than the host lets pass.
+///
+/// ```no_run
+/// use mecha_guest::{http::{Error, Request, Response}, state::Store};
+///
+/// fn show(request: &Request) -> Result<Response, Error> {
+///     let key = request.query("key").ok_or_else(|| Error::status(400, "`key` is missing"))?;
+///     let item = Store::open("main")?.get(key)?.ok_or_else(|| Error::status(404, "no such key"))?;
+///     Ok(Response::bytes("application/octet-stream", item.value))
+/// }
+/// ```
+pub struct Error {
+    status: u16,
+    /// For the caller.
+    detail: Option<String>,
+    headers: Headers,
+    /// For the log.
+    source: Option<Box<dyn error::Error>>,
+}
+
+impl Error {
+    /// An answer with this status, and a text that tells the caller why.
+    pub fn status(status: u16, detail: impl Into<String>) -> Self {
+        Self { status, detail: Some(detail.into()), headers: Headers::new(), source: None }
+    }
+
+    /// Adds a header to the response: `allow` to a 405, say.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.headers.set(name, value.as_ref());
+        self
+    }
+
+    /// Adds what lies behind it: for the log, not for the caller.
+    #[must_use]
+    pub fn because(self, source: impl Into<Box<dyn error::Error>>) -> Self {
+        Self { source: Some(source.into()), ..self }
+    }
+
+    /// The status that the caller gets.
+    #[must_use]
+    pub fn code(&self) -> u16 {
+        self.status
+    }
+
+    /// The response that the caller gets. What lies behind the error is written to stderr.
+    #[must_use]
+    pub fn into_response(self) -> Response {
+        if let Some(source) = &self.source {
+            log(&**source);
+        }
+        let mut problem = serde_json::Map::new();
+        problem.insert("title".into(), title(self.status).into());
+        problem.insert("status".into(), self.status.into());
+        if let Some(detail) = self.detail {
+            problem.insert("detail".into(), detail.into());
+        }
+        let body = serde_json::Value::Object(problem).to_string();
+        let response = Response::bytes("application/problem+json", body).status(self.status);
+        self.headers.iter().fold(response, |response, (name, value)| response.header(name, value))
+    }
+}
+
+impl<E: error::Error + 'static> From<E> for Error {
+    fn from(error: E) -> Self {
+        let status = status_of(&error);
+        Self { status, detail: None, headers: Headers::new(), source: Some(Box::new(error)) }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("status", &self.status)
+            .field("detail", &self.detail)
+            .field("headers", &self.headers)
+            .field("source", &self.source)
+            .finish()
+    }
+}
+
+fn status_of(error: &(dyn error::Error + 'static)) -> u16 {
+    if let Some(error) = error.downcast_ref::<state::TransactionError>() {
+        return status_of(&error.error);
+    }
+    if let Some(error) = error.downcast_ref::<state::Error>() {
+        return match error {
+            state::Error::Busy(_) | state::Error::Unavailable(_) | state::Error::Timeout => 503,
+            state::Error::Conflict(_) => 409,
+            state::Error::QuotaExceeded(_) => 507,
+            state::Error::TooLarge(_) => 413,
+            _ => 500,
+        };
+    }
+    let body = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    match body.and_then(|inner| inner.downcast_ref::<BodyError>()) {
+        Some(body) if body.is_too_large() => 413,
+        Some(_) => 400,
+        None => 500,
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "stderr is the component's log")]
+pub(super) fn log(error: &dyn error::Error) {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        line.push_str(": ");
+        line.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    eprintln!("error: {line}");
+}
+
+/// The reason phrase: what RFC 9457 wants as the title of a problem that has no type of its own.
+fn title(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        409 => "Conflict",
+        410 => "Gone",
+        412 => "Precondition Failed",
+        413 => "Content Too Large",
+        415 => "Unsupported Media Type",
+        422 => "Unprocessable Content",
+        428 => "Precondition Required",
+        429 => "Too Many Requests",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        507 => "Insufficient Storage",
+        400..500 => "Client Error",
+        _ => "Server Error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_handler_says_reaches_the_caller() {
+        let response = Error::status(404, "no such \"key\"").header("a", "b").into_response();
+        assert_eq!(response.status_code(), 404);
+        assert_eq!(response.headers().get("content-type"), Some("application/problem+json"));
+        assert_eq!(response.headers().get("a"), Some("b"));
+        let problem: serde_json::Value = serde_json::from_slice(response.body().unwrap()).unwrap();
+        assert_eq!(
+            problem,
+            serde_json::json!({ "title": "Not Found", "status": 404, "detail": "no such \"key\"" })
+        );
+    }
+
+    #[test]
+    fn what_went_wrong_inside_does_not() {
+        fn fails() -> Result<(), Error> {
+            Err(io::Error::other("the password is 1234"))?;
+            Ok(())
+        }
+        let response = fails().unwrap_err().into_response();
+        assert_eq!(response.status_code(), 500);
+        assert!(!String::from_utf8_lossy(response.body().unwrap()).contains("1234"));
+    }
+
+    #[test]
+    fn the_status_tells_whose_turn_it_is() {
+        let cases = [
+            (state::Error::Busy(None), 503),
+            (state::Error::Timeout, 503),
+            (state::Error::Conflict(None), 409),
+            (state::Error::TooLarge(1), 413),
+            (state::Error::Other("?".into()), 500),
+        ];
+        for (error, status) in cases {
+            assert_eq!(Error::from(error).code(), status);
+        }
+        let full = state::TransactionError { step: Some(1), error: state::Error::QuotaExceeded("".into()) };
+        assert_eq!(Error::from(full).code(), 507);
+    }
+}

@@ -1,0 +1,38 @@
+//! What a component for mecha-host is written with.
+//!
+//! - [`http`]: answer requests. A type that is a [`http::Handler`], and one line: [`http::export!`].
+//! - [`state`]: keep values that outlive the call: `mecha:state`.
+//! - [`json`]: `serde_json`, for values without a type of their own.
+//! - [`wasi`]: everything else that WASI 0.2 has, as it is (crate `wasip2`).
+//!
+//! A component is a library crate with `crate-type = ["cdylib"]` that is built for `wasm32-wasip2`:
+//!
+//! ```no_run
+//! use mecha_guest::http::{Error, Handler, Request, Response};
+//! use mecha_guest::state::Store;
+//!
+//! struct App;
+//!
+//! impl Handler for App {
+//!     fn handle(request: Request) -> Result<Response, Error> {
+//!         let visits = Store::open("main")?.increment("visits", 1)?;
+//!         Ok(Response::text(format!("{} was visited {visits} times\n", request.path())))
+//!     }
+//! }
+//!
+//! mecha_guest::http::export!(App);
+//! ```
+//!
+//! Each call has an instance of its own, so a `static` is as good as a local variable: whatever is to be there
+//! in the next call belongs in a store. `guests/README.md` tells what an instance is given and what its limits
+//! are.
+//!
+//! Natively this crate compiles, and a [`http::Request`] and a [`http::Response`] can be made and looked at in
+//! unit tests. What needs the host (a store, a clock, a streamed body) panics there.
+
+mod bindings;
+pub mod http;
+pub mod state;
+
+pub use serde_json as json;
+pub use wasip2 as wasi;

@@ -1,0 +1,300 @@
+//! The synchronous core: one open database, without threads, queues or a clock of its own.
+
+use std::{collections::HashMap, fmt, io, ops::Bound, sync::Arc};
+
+use bytes::Bytes;
+use mecha_primitives::{
+    clock::Timestamp,
+    commit::{self, Batch, Budget, Record, Slice, Span, Sums},
+};
+use redb::{
+    Builder, DatabaseError, ReadOnlyTable, ReadableDatabase as _, ReadableTable as _, StorageBackend,
+    StorageError, TableDefinition, TableError, WriteTransaction,
+};
+
+use super::{
+    apply::{Rejection, Tables, apply, damaged},
+    disk::Disk,
+    record,
+};
+
+const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
+const EXPIRIES: TableDefinition<'_, &[u8], ()> = TableDefinition::new("expiries");
+const USAGE: TableDefinition<'_, &[u8], u64> = TableDefinition::new("usage");
+const META: TableDefinition<'_, &str, u32> = TableDefinition::new("meta");
+
+/// The version of what the tables hold. A later host reads every earlier one.
+const FORMAT: u32 = 1;
+
+/// How many expired records are cleared away within each commit, where it costs no further sync.
+const SWEEP_WITH_COMMIT: usize = 64;
+
+/// Why a database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("{0} is in use by another process")]
+    InUse(String),
+    #[error("{place} was written by a newer version of mecha-host (format {found}, this one reads up to {FORMAT})")]
+    Newer { place: String, found: u32 },
+    #[error("cannot open {place}: {source}")]
+    Io { place: String, source: io::Error },
+    #[error("{place} is damaged or no database: {source}")]
+    Damaged { place: String, source: redb::Error },
+}
+
+/// The storage failed: the database must be opened anew.
+#[derive(Debug, Clone)]
+pub struct Broken {
+    /// Whether the changes may have become durable all the same.
+    pub unknown: bool,
+    pub why: Arc<str>,
+}
+
+impl Broken {
+    fn before(error: impl Into<redb::Error>) -> Self {
+        Self { unknown: false, why: error.into().to_string().into() }
+    }
+}
+
+impl From<Broken> for commit::Error {
+    fn from(broken: Broken) -> Self {
+        if broken.unknown { Self::Unknown(broken.why) } else { Self::Unavailable(broken.why) }
+    }
+}
+
+/// An open database.
+pub struct Database {
+    inner: redb::Database,
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Database")
+    }
+}
+
+impl Database {
+    /// Opens what is on `disk`, or begins a new database there.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what is in the way. What is there is never overwritten.
+    pub fn open(disk: &dyn Disk, cache_bytes: usize) -> Result<Self, OpenError> {
+        let place = disk.to_string();
+        let backend = disk.open().map_err(|source| OpenError::Io { place: place.clone(), source })?;
+        let inner = Builder::new()
+            .set_cache_size(cache_bytes)
+            .create_with_backend(Boxed(backend))
+            .map_err(|error| match error {
+                DatabaseError::DatabaseAlreadyOpen => OpenError::InUse(place.clone()),
+                DatabaseError::Storage(StorageError::Io(source)) => OpenError::Io { place: place.clone(), source },
+                other => OpenError::Damaged { place: place.clone(), source: other.into() },
+            })?;
+        let database = Self { inner };
+        match database.format() {
+            Ok(found) if found <= FORMAT => Ok(database),
+            Ok(found) => Err(OpenError::Newer { place, found }),
+            Err(redb::Error::Io(source)) => Err(OpenError::Io { place, source }),
+            Err(source) => Err(OpenError::Damaged { place, source }),
+        }
+    }
+
+    /// The format on disk; a new database is given the current one.
+    fn format(&self) -> Result<u32, redb::Error> {
+        match self.inner.begin_read()?.open_table(META) {
+            Ok(meta) => {
+                if let Some(found) = meta.get("format")? {
+                    return Ok(found.value());
+                }
+            }
+            Err(TableError::TableDoesNotExist(_)) => {}
+            Err(other) => return Err(other.into()),
+        }
+        let mut txn = self.inner.begin_write()?;
+        txn.set_quick_repair(true);
+        txn.open_table(META)?.insert("format", FORMAT)?;
+        drop((txn.open_table(RECORDS)?, txn.open_table(EXPIRIES)?, txn.open_table(USAGE)?));
+        txn.commit()?;
+        Ok(FORMAT)
+    }
+
+    /// Applies each batch of a group as a whole, or refuses it, in order; then makes the group durable.
+    ///
+    /// # Errors
+    /// [`Broken`] if the storage failed: then no batch of the group may be acknowledged.
+    pub fn commit(&self, now: Timestamp, group: &[Batch]) -> Result<Vec<Result<Sums, commit::Error>>, Broken> {
+        self.write(|tables| {
+            let mut outcomes = Vec::with_capacity(group.len());
+            for batch in group {
+                outcomes.push(match apply(tables, now, batch) {
+                    Ok(sums) => Ok(sums),
+                    Err(Rejection::Refused(error)) => Err(error),
+                    Err(Rejection::Failed(error)) => return Err(error),
+                });
+            }
+            if tables.changed {
+                tables.sweep(now, SWEEP_WITH_COMMIT)?;
+            }
+            Ok(outcomes)
+        })
+    }
+
+    /// Removes up to `limit` expired records and returns how many it removed.
+    ///
+    /// # Errors
+    /// [`Broken`] if the storage failed.
+    pub fn sweep(&self, now: Timestamp, limit: usize) -> Result<usize, Broken> {
+        self.write(|tables| tables.sweep(now, limit))
+    }
+
+    /// Whether there is something to sweep.
+    ///
+    /// # Errors
+    /// [`Broken`] if the storage failed.
+    pub fn has_expired(&self, now: Timestamp) -> Result<bool, Broken> {
+        let txn = self.inner.begin_read().map_err(Broken::before)?;
+        let table = txn.open_table(EXPIRIES).map_err(Broken::before)?;
+        let first = table.first().map_err(Broken::before)?;
+        Ok(first.is_some_and(|(key, _)| key.value().iter().take(8).lt(now.0.saturating_add(1).to_be_bytes().iter())))
+    }
+
+    fn write<T>(&self, change: impl FnOnce(&mut Tables<'_>) -> Result<T, StorageError>) -> Result<T, Broken> {
+        let mut txn = self.inner.begin_write().map_err(Broken::before)?;
+        // Saves the allocator's state with the commit, so that reopening after a crash does not walk the file.
+        txn.set_quick_repair(true);
+        let (result, changed) = within(&txn, change)?;
+        if !changed {
+            txn.abort().map_err(Broken::before)?;
+            return Ok(result);
+        }
+        txn.commit().map_err(|error| Broken { unknown: true, ..Broken::before(error) })?;
+        Ok(result)
+    }
+
+    /// The content at this moment.
+    ///
+    /// # Errors
+    /// [`Broken`] if the storage failed.
+    pub fn snapshot(&self, now: Timestamp) -> Result<Moment, Broken> {
+        let txn = self.inner.begin_read().map_err(Broken::before)?;
+        Ok(Moment { records: txn.open_table(RECORDS).map_err(Broken::before)?, now })
+    }
+
+    /// Bytes of keys and values by account. Includes what has expired but is not swept yet.
+    ///
+    /// # Errors
+    /// [`Broken`] if the storage failed.
+    pub fn usage(&self) -> Result<HashMap<Bytes, u64>, Broken> {
+        let txn = self.inner.begin_read().map_err(Broken::before)?;
+        let table = txn.open_table(USAGE).map_err(Broken::before)?;
+        let entries = table.iter().map_err(Broken::before)?.map(|entry| {
+            let (account, used) = entry?;
+            Ok((Bytes::copy_from_slice(account.value()), used.value()))
+        });
+        entries.collect::<Result<_, StorageError>>().map_err(Broken::before)
+    }
+}
+
+fn within<T>(
+    txn: &WriteTransaction,
+    change: impl FnOnce(&mut Tables<'_>) -> Result<T, StorageError>,
+) -> Result<(T, bool), Broken> {
+    let mut tables = Tables {
+        records: txn.open_table(RECORDS).map_err(Broken::before)?,
+        expiries: txn.open_table(EXPIRIES).map_err(Broken::before)?,
+        usage: txn.open_table(USAGE).map_err(Broken::before)?,
+        changed: false,
+    };
+    let result = change(&mut tables).map_err(Broken::before)?;
+    Ok((result, tables.changed))
+}
+
+/// A snapshot. It waits for no writer and no writer waits for it.
+pub struct Moment {
+    records: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    now: Timestamp,
+}
+
+impl Moment {
+    /// The live record under `key`.
+    ///
+    /// # Errors
+    /// [`Broken`] if the storage failed.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Record>, Broken> {
+        let Some(bytes) = self.records.get(key).map_err(Broken::before)? else { return Ok(None) };
+        let record = record::decode(bytes.value(), true).ok_or_else(|| Broken::before(damaged(key)))?;
+        Ok(record.is_live(self.now).then_some(record))
+    }
+
+    /// Live records in order, as many as the budget allows.
+    ///
+    /// # Errors
+    /// [`Broken`] if the storage failed.
+    pub fn scan(&self, span: &Span, budget: Budget) -> Result<Slice, Broken> {
+        let end = span.end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        if span.end.as_ref().is_some_and(|end| *end <= span.start) {
+            return Ok((vec![], false));
+        }
+        let mut range =
+            self.records.range::<&[u8]>((Bound::Included(&*span.start), end)).map_err(Broken::before)?;
+        let mut found = vec![];
+        let mut bytes = 0;
+        while let Some(entry) = if span.reverse { range.next_back() } else { range.next() } {
+            let (key, stored) = entry.map_err(Broken::before)?;
+            let head = record::head(stored.value()).ok_or_else(|| Broken::before(damaged(key.value())))?;
+            if !head.is_live(self.now) {
+                continue;
+            }
+            bytes += key.value().len() + if budget.values { stored.value().len() } else { 0 };
+            if found.len() == budget.records || (bytes > budget.bytes && !found.is_empty()) {
+                return Ok((found, true));
+            }
+            let record = record::decode(stored.value(), budget.values)
+                .ok_or_else(|| Broken::before(damaged(key.value())))?;
+            found.push((Bytes::copy_from_slice(key.value()), record));
+        }
+        Ok((found, false))
+    }
+}
+
+/// redb takes a type, the disk gives an object.
+#[derive(Debug)]
+struct Boxed(Box<dyn StorageBackend>);
+
+impl StorageBackend for Boxed {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read(offset, out)
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write(offset, data)
+    }
+    fn close(&self) -> io::Result<()> {
+        self.0.close()
+    }
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, redb::BackendError> {
+        self.0.try_lock_range(start, end)
+    }
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, redb::BackendError> {
+        self.0.try_lock_shared_range(start, end)
+    }
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), redb::BackendError> {
+        self.0.lock_range(start, end)
+    }
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), redb::BackendError> {
+        self.0.lock_shared_range(start, end)
+    }
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), redb::BackendError> {
+        self.0.unlock_range(start, end)
+    }
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, redb::BackendError> {
+        self.0.query_lock_range(start, end)
+    }
+}

@@ -1,0 +1,171 @@
+//! The one thread that writes: takes what is queued as a group, and makes it durable with one commit.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use mecha_primitives::{
+    clock::Clock,
+    commit::{Batch, Error, Observer, Sums},
+};
+use tokio::sync::oneshot;
+
+use super::database::{Broken, Database};
+
+/// Batches in one group at the most, and bytes.
+const GROUP: usize = 512;
+const GROUP_BYTES: usize = 16 << 20;
+/// Batches and bytes that may wait; beyond that a commit is refused as busy.
+const QUEUE: usize = 4096;
+const QUEUE_BYTES: usize = 64 << 20;
+/// How often an idle writer looks for something to sweep, or whether it may close.
+const TICK: Duration = Duration::from_millis(500);
+/// Expired records that an idle writer removes in one commit.
+const SWEEP: usize = 10_000;
+/// What a refused caller is told to wait.
+const BUSY_AFTER: Duration = Duration::from_millis(20);
+
+type Outcome = Result<Sums, Error>;
+
+struct Job {
+    batch: Batch,
+    reply: oneshot::Sender<Outcome>,
+}
+
+/// A cheap handle to the writer's queue. The thread ends when the last one is gone.
+#[derive(Clone)]
+pub(super) struct Queue {
+    sender: SyncSender<Job>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Queue {
+    /// Queues a batch; the answer comes when its group is durable.
+    pub(super) fn push(&self, batch: Batch) -> Result<oneshot::Receiver<Outcome>, Error> {
+        let weight = batch.weight();
+        if self.waiting.load(Ordering::Relaxed) + weight > QUEUE_BYTES.max(weight) {
+            return Err(Error::Busy(Some(BUSY_AFTER)));
+        }
+        let (reply, answer) = oneshot::channel();
+        self.waiting.fetch_add(weight, Ordering::Relaxed);
+        self.sender.try_send(Job { batch, reply }).map_err(|refused| {
+            self.waiting.fetch_sub(weight, Ordering::Relaxed);
+            match refused {
+                TrySendError::Full(_) => Error::Busy(Some(BUSY_AFTER)),
+                TrySendError::Disconnected(_) => Error::Unavailable("the database is closing".into()),
+            }
+        })?;
+        Ok(answer)
+    }
+}
+
+/// What the writer tells its engine.
+pub(super) trait Owner: Send + 'static {
+    /// The storage failed. No more is queued after this returns.
+    fn broken(&self, why: &str);
+    /// Nothing was written for a while: whether to close. If so, no more is queued after this returns.
+    fn may_close(&self) -> bool;
+}
+
+pub(super) struct Writer<O> {
+    database: Arc<Database>,
+    jobs: Receiver<Job>,
+    waiting: Arc<AtomicUsize>,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
+    owner: O,
+}
+
+/// Starts the writer's thread.
+pub(super) fn start<O: Owner>(
+    database: Arc<Database>,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
+    owner: O,
+) -> std::io::Result<(Queue, JoinHandle<()>)> {
+    let (sender, jobs) = sync_channel(QUEUE);
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let writer = Writer { database, jobs, waiting: waiting.clone(), clock, observer, owner };
+    let thread = std::thread::Builder::new().name("mecha-writer".into()).spawn(move || writer.run())?;
+    Ok((Queue { sender, waiting }, thread))
+}
+
+impl<O: Owner> Writer<O> {
+    fn run(self) {
+        loop {
+            let done = match self.jobs.recv_timeout(TICK) {
+                Ok(first) => self.group(first),
+                Err(RecvTimeoutError::Timeout) => self.sweep(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            if let Err(broken) = done {
+                tracing::error!(error = &*broken.why, "storage failed");
+                self.owner.broken(&broken.why);
+                return self.refuse_the_rest(&broken);
+            }
+        }
+    }
+
+    fn group(&self, first: Job) -> Result<(), Broken> {
+        let mut weight = first.batch.weight();
+        let (mut batches, mut replies) = (vec![first.batch], vec![first.reply]);
+        while batches.len() < GROUP && weight < GROUP_BYTES {
+            let Ok(job) = self.jobs.try_recv() else { break };
+            weight += job.batch.weight();
+            batches.push(job.batch);
+            replies.push(job.reply);
+        }
+        self.waiting.fetch_sub(weight, Ordering::Relaxed);
+        let started = began();
+        match self.database.commit(self.clock.now(), &batches) {
+            Ok(outcomes) => {
+                self.observer.committed(batches.len(), started.elapsed());
+                for (reply, outcome) in replies.into_iter().zip(outcomes) {
+                    // A caller that has given up is not told.
+                    _ = reply.send(outcome);
+                }
+                Ok(())
+            }
+            Err(broken) => {
+                for reply in replies {
+                    _ = reply.send(Err(broken.clone().into()));
+                }
+                Err(broken)
+            }
+        }
+    }
+
+    fn sweep(&self) -> Result<(), Broken> {
+        // A full round means that there is more; but whoever waits to write comes first.
+        if self.database.has_expired(self.clock.now())? {
+            self.database.sweep(self.clock.now(), SWEEP)?;
+            return Ok(());
+        }
+        if self.owner.may_close() {
+            // Whoever took a handle just before may still push: serve them until they are gone.
+            while let Ok(job) = self.jobs.recv() {
+                self.group(job)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse_the_rest(self, broken: &Broken) {
+        // Dropped first, so that the file can be opened again.
+        drop(self.database);
+        while let Ok(job) = self.jobs.recv() {
+            _ = job.reply.send(Err(Error::Unavailable(broken.why.clone())));
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a duration for the operator's metrics: nothing depends on it")]
+fn began() -> Instant {
+    Instant::now()
+}

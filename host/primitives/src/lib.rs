@@ -1,0 +1,21 @@
+//! The vocabulary of mecha-host.
+//!
+//! What a name is, what can go wrong, what time it is, how a durable change is made; and for each
+//! primitive a trait with its laws, its errors and its wrappers. Nothing here knows WebAssembly,
+//! HTTP, a file system or any clock but the one that it is given.
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`name`] | names that cannot make a key ambiguous |
+//! | [`class`] | what a caller can do about an error |
+//! | [`clock`] | time as an argument |
+//! | [`identity`] | who a call is made for, by whom, and until when |
+//! | [`commit`] | the one write path: a batch, and an engine that commits it |
+//! | [`state`] | keys and values that outlive any instance |
+
+pub mod class;
+pub mod clock;
+pub mod commit;
+pub mod identity;
+pub mod name;
+pub mod state;

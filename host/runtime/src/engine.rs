@@ -1,0 +1,134 @@
+//! wasmtime engines. A compiled component belongs to one of them.
+//!
+//! Components run in an engine whose instances come from a pool; one that does not fit the pool runs in an
+//! engine that allocates on demand, which is slower but not refused. Each kind exists in a second form that
+//! meters fuel, made only when a limit asks for it: metering is compiled into the code and costs 15–20 %.
+
+use std::{
+    sync::{Mutex, OnceLock, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+/// How often a running guest yields to others, and how far apart it may notice its deadline.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Address space that the pool may reserve. Far below the 128 TiB of a process; more is a mistake in the limits.
+const ADDRESS_SPACE: u64 = 32 << 40;
+/// What wasmtime reserves for one memory (4 GiB and guards), so that most bounds checks vanish.
+const RESERVED_PER_MEMORY: u64 = (4 << 30) + (64 << 20);
+
+/// How large the pool is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Instances at once.
+    pub slots: u32,
+    /// The largest memory limit of any component, in bytes.
+    pub memory: u64,
+}
+
+impl Settings {
+    /// The address space that a pool of this size reserves, in bytes.
+    #[must_use]
+    pub fn address_space(self) -> u64 {
+        u64::from(self.slots) * MEMORIES_PER_SLOT * RESERVED_PER_MEMORY
+    }
+}
+
+/// A component made by some toolchains has a second memory.
+const MEMORIES_PER_SLOT: u64 = 2;
+
+/// Which engine a component is compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Kind {
+    pub pooled: bool,
+    pub metered: bool,
+}
+
+/// The engines of a host, made when first needed.
+#[derive(Debug)]
+pub struct Engines {
+    settings: Settings,
+    engines: [OnceLock<Engine>; 4],
+    making: Mutex<()>,
+}
+
+impl Engines {
+    /// # Errors
+    /// If the pool would reserve more address space than a process has.
+    pub fn new(settings: Settings) -> anyhow::Result<Self> {
+        let wanted = settings.address_space();
+        anyhow::ensure!(
+            wanted <= ADDRESS_SPACE,
+            "{} calls at once would reserve {} GiB of address space; the host reserves at most {} GiB: lower \
+             `limits.concurrency`",
+            settings.slots,
+            wanted >> 30,
+            ADDRESS_SPACE >> 30
+        );
+        Ok(Self { settings, engines: Default::default(), making: Mutex::new(()) })
+    }
+
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    /// # Errors
+    /// If wasmtime cannot make the engine, as when the pool's address space is not to be had.
+    pub fn get(&self, kind: Kind) -> anyhow::Result<&Engine> {
+        let slot = &self.engines[usize::from(kind.pooled) * 2 + usize::from(kind.metered)];
+        let _once = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(engine) = slot.get() {
+            return Ok(engine);
+        }
+        let engine = Engine::new(&config(kind, self.settings)).context("cannot make a wasmtime engine")?;
+        tick(&engine).context("cannot start the thread that interrupts guests")?;
+        Ok(slot.get_or_init(|| engine))
+    }
+}
+
+fn config(kind: Kind, settings: Settings) -> Config {
+    let mut config = Config::new();
+    config
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        .consume_fuel(kind.metered)
+        .max_wasm_stack(1 << 20)
+        .async_stack_size(2 << 20);
+    if kind.pooled {
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings)));
+    }
+    config
+}
+
+fn pool(settings: Settings) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    let slots = settings.slots;
+    pool.total_component_instances(slots)
+        .total_core_instances(slots.saturating_mul(8))
+        .total_memories(slots.saturating_mul(MEMORIES_PER_SLOT as u32))
+        .total_tables(slots.saturating_mul(8))
+        .total_stacks(slots)
+        .max_memory_size(usize::try_from(settings.memory).unwrap_or(usize::MAX))
+        // Resetting this much by hand is cheaper than page faults; more of it is dearer.
+        .linear_memory_keep_resident(64 << 10)
+        .table_keep_resident(64 << 10);
+    pool
+}
+
+/// Advances the engine's epoch for as long as the engine lives.
+fn tick(engine: &Engine) -> std::io::Result<()> {
+    let engine = engine.weak();
+    thread::Builder::new().name("mecha-epoch".into()).spawn(move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            thread::sleep(TICK);
+        }
+    })?;
+    Ok(())
+}

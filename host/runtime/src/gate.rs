@@ -1,0 +1,147 @@
+//! The one gate between a guest and what it was granted.
+//!
+//! Every import adapter begins with [`Call::enter`]. It authorises the operation, counts it, gives it its
+//! trace event, and can be told by a test to make it fail, or to crash the host right here.
+
+use std::{fmt, time::Instant};
+
+use mecha_primitives::{class::Class, identity::Identity};
+
+use crate::{
+    call::Call,
+    grants::{Access, Store},
+};
+
+/// What a guest asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Operation<'a> {
+    pub primitive: &'static str,
+    pub verb: &'static str,
+    pub need: Need<'a>,
+}
+
+/// What must have been granted for it.
+#[derive(Debug, Clone, Copy)]
+pub enum Need<'a> {
+    /// Nothing: the operation itself finds out.
+    Nothing,
+    /// Access to a key of a store.
+    Key(&'a Store, Access, &'a str),
+    /// Access to keys that begin with this.
+    Keys(&'a Store, Access, &'a str),
+}
+
+/// Why an operation does not happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// Not granted; the text says what is missing.
+    Denied(String),
+    /// A test asked for this failure.
+    Injected(Class),
+}
+
+/// Something that makes operations fail, for tests.
+pub trait Faults: fmt::Debug + Send + Sync + 'static {
+    /// Asked once for each operation.
+    fn strike(&self, identity: &Identity, primitive: &str, verb: &str) -> Option<Strike>;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strike {
+    Fail(Class),
+    /// The process ends at once, as if the machine had lost its power.
+    Crash,
+}
+
+/// Hears of every operation, for the operator's metrics.
+pub trait Observer: fmt::Debug + Send + Sync + 'static {
+    /// `outcome` is `ok` or an error's class.
+    fn operated(
+        &self,
+        identity: &Identity,
+        operation: (&'static str, &'static str),
+        outcome: &'static str,
+        took: std::time::Duration,
+    );
+    /// Output of a component was dropped because it was too much.
+    fn dropped_output(&self, identity: &Identity, bytes: u64);
+}
+
+impl Call {
+    /// Passes the gate.
+    ///
+    /// # Errors
+    /// [`Refused`] if the grants do not cover the operation.
+    pub fn enter(&self, operation: Operation<'_>) -> Result<Entered<'_>, Refused> {
+        let entered =
+            Entered { call: self, operation: (operation.primitive, operation.verb), began: began(), outcome: "ok" };
+        if let Some(faults) = &self.shared().faults
+            && let Some(strike) = faults.strike(&self.identity, operation.primitive, operation.verb)
+        {
+            match strike {
+                Strike::Crash => std::process::abort(),
+                Strike::Fail(class) => return Err(entered.refuse(Refused::Injected(class))),
+            }
+        }
+        match authorise(operation.need) {
+            Ok(()) => Ok(entered),
+            Err(missing) => Err(entered.refuse(Refused::Denied(missing))),
+        }
+    }
+}
+
+fn authorise(need: Need<'_>) -> Result<(), String> {
+    let (grant, access, key, whole) = match need {
+        Need::Nothing => return Ok(()),
+        Need::Key(grant, access, key) => (grant, access, key, "the key"),
+        Need::Keys(grant, access, prefix) => (grant, access, prefix, "the prefix"),
+    };
+    if !grant.access.allows(access) {
+        let wanted = if access == Access::Read { "read" } else { "written" };
+        return Err(format!("store `{}` may not be {wanted}", grant.name));
+    }
+    match &grant.prefix {
+        Some(prefix) if !key.starts_with(&**prefix) => {
+            Err(format!("of store `{}` only keys under `{prefix}` are granted; {whole} was another", grant.name))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An operation that has passed. It is counted when this is dropped.
+#[derive(Debug)]
+pub struct Entered<'a> {
+    call: &'a Call,
+    operation: (&'static str, &'static str),
+    began: Instant,
+    outcome: &'static str,
+}
+
+impl Entered<'_> {
+    /// Notes that the operation failed.
+    pub fn fail(&mut self, class: Class) {
+        self.outcome = class.as_str();
+    }
+
+    fn refuse(mut self, refused: Refused) -> Refused {
+        self.outcome = match &refused {
+            Refused::Denied(_) => Class::Denied.as_str(),
+            Refused::Injected(class) => class.as_str(),
+        };
+        refused
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        let took = self.began.elapsed();
+        let (primitive, verb) = self.operation;
+        tracing::trace!(call = %self.call.identity.call, primitive, verb, outcome = self.outcome, "host call");
+        self.call.shared().observer.operated(&self.call.identity, self.operation, self.outcome, took);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a duration for the operator's metrics: nothing depends on it")]
+fn began() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,93 @@
+//! What one call may use. Every call has all of these; none can be switched off.
+
+use std::time::Duration;
+
+use wasmtime::ResourceLimiter;
+
+/// The limits of a component's calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Linear memory of the instance as a whole, in bytes.
+    pub memory: u64,
+    /// From the beginning of the call to the end of its body.
+    pub wall_time: Duration,
+    /// Calls in flight.
+    pub concurrency: u32,
+    /// Instructions, in wasmtime's fuel. Needs an engine that meters.
+    pub fuel: Option<u64>,
+    /// Largest request body, in bytes.
+    pub request_body: Option<u64>,
+    /// Request and response headers, in bytes, and every other set of fields that the component makes.
+    pub headers: u64,
+    /// Resources that the component holds at once.
+    pub handles: u32,
+    /// Bytes that the component may log in a second; what is beyond is dropped and counted.
+    pub stdio: u64,
+    /// Random bytes in one request.
+    pub random: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: 128 << 20,
+            wall_time: Duration::from_secs(30),
+            concurrency: 100,
+            fuel: None,
+            request_body: None,
+            headers: 64 << 10,
+            handles: 10_000,
+            stdio: 64 << 10,
+            random: 64 << 10,
+        }
+    }
+}
+
+/// Bytes that may cross from a guest to the host in one host call, as a bound on what a hostile list or string
+/// makes the host allocate.
+pub(crate) const HOSTCALL_BYTES: usize = 8 << 20;
+/// Chunk of a body that a guest writes at once.
+pub(crate) const BODY_CHUNK: usize = 64 << 10;
+/// Elements of one table.
+const TABLE_ELEMENTS: usize = 100_000;
+
+/// Watches the memory of one call.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    left: u64,
+    /// Whether growth was refused: a guest that dies after that died of it.
+    pub(crate) refused: bool,
+}
+
+impl Meter {
+    pub(crate) fn new(memory: u64) -> Self {
+        Self { left: memory, refused: false }
+    }
+}
+
+impl ResourceLimiter for Meter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let growth = desired.saturating_sub(current) as u64;
+        let fits = growth <= self.left;
+        if fits && maximum.is_none_or(|maximum| desired <= maximum) {
+            self.left -= growth;
+            return Ok(true);
+        }
+        self.refused |= !fits;
+        Ok(false)
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS)
+    }
+}

@@ -1,0 +1,48 @@
+//! What a call sees of WASI: clocks and randomness always, environment and directories as granted, no sockets.
+
+use std::{sync::Arc, time::Duration};
+
+use mecha_primitives::{clock::Clock, identity::Identity};
+use wasmtime_wasi::{FsPerms, HostWallClock, WasiCtx};
+
+use crate::{call::Shared, stdio::Lines};
+
+pub(crate) fn context(identity: &Arc<Identity>, shared: &Arc<Shared>) -> WasiCtx {
+    let random = &shared.services.random;
+    let mut builder = WasiCtx::builder();
+    builder
+        .stdout(Lines::new("stdout", identity.clone(), shared.clone()))
+        .stderr(Lines::new("stderr", identity.clone(), shared.clone()))
+        .wall_clock(Wall(shared.services.clock.clone()))
+        .secure_random(random())
+        .insecure_random(random())
+        .max_random_size(shared.limits.random)
+        .envs(&shared.grants.env)
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false);
+    for directory in &shared.grants.directories {
+        let perms = if directory.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+        // The path was checked at load. If it has gone since, the guest finds no such directory.
+        if let Err(error) = builder.preopened_dir(&directory.host, &directory.guest, perms) {
+            tracing::error!(
+                app = %identity.app, component = %identity.component,
+                directory = %directory.host.display(), %error, "a granted directory cannot be opened"
+            );
+        }
+    }
+    builder.build()
+}
+
+/// The host's clock as a guest sees it. Its resolution is a millisecond, which also blunts timing attacks.
+struct Wall(Arc<dyn Clock>);
+
+impl HostWallClock for Wall {
+    fn resolution(&self) -> Duration {
+        Duration::from_millis(1)
+    }
+
+    fn now(&self) -> Duration {
+        Duration::from_millis(self.0.now().0)
+    }
+}
