@@ -16,6 +16,7 @@ mod database;
 mod disk;
 mod engine;
 mod record;
+mod unfinished;
 mod writer;
 
 pub use database::{Broken, Database, Moment, OpenError};

@@ -306,8 +306,12 @@ mod tests {
 
     #[test]
     fn an_account_ends_at_the_third_slash() {
-        let cases: [(&[u8], &[u8]); 4] =
-            [(b"a/state/s/k", b"a/state/s/"), (b"a/state/s/k/l", b"a/state/s/"), (b"a/b", b"a/b"), (b"", b"")];
+        let cases: [(&[u8], &[u8]); 4] = [
+            (b"a/state/s/k", b"a/state/s/"),
+            (b"a/state/s/k/l", b"a/state/s/"),
+            (b"a/b", b"a/b"),
+            (b"", b""),
+        ];
         for (key, expected) in cases {
             assert_eq!(account(key), expected);
         }

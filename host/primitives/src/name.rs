@@ -98,6 +98,20 @@ names! {
     Store;
 }
 
+macro_rules! fallbacks {
+    ($($name:ident)*) => {$(
+        impl $name {
+            /// The name of what has none.
+            #[must_use]
+            pub fn fallback() -> Self {
+                Self("app".into())
+            }
+        }
+    )*};
+}
+
+fallbacks!(App Component);
+
 impl Default for Tenant {
     fn default() -> Self {
         Self("default".into())

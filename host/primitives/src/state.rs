@@ -19,7 +19,7 @@ mod scoped;
 
 pub use limited::{Limited, Limits};
 pub use records::Records;
-pub use scoped::Scoped;
+pub use scoped::{Scoped, private_scope, shared_scope};
 
 /// The longest key, in bytes of UTF-8.
 pub const MAX_KEY: usize = 1024;

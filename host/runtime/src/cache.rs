@@ -17,7 +17,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use rand::Rng as _;
+use rand::{TryRng as _, rngs::SysRng};
 use wasmtime::{Engine, component::Component};
 
 const KEY: &str = "key";
@@ -38,7 +38,8 @@ impl Cache {
     pub fn open(folder: &Path) -> anyhow::Result<Self> {
         make_private(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
         ensure_private(folder)?;
-        let key = key(folder).with_context(|| format!("cannot read or make {}", folder.join(KEY).display()))?;
+        let key =
+            key(folder).with_context(|| format!("cannot read or make {}", folder.join(KEY).display()))?;
         Ok(Self { folder: folder.to_owned(), key })
     }
 
@@ -54,7 +55,9 @@ impl Cache {
             return None;
         }
         deserialize(engine, code)
-            .inspect_err(|error| tracing::warn!(file = %name, %error, "cached code is of no use; compiling anew"))
+            .inspect_err(
+                |error| tracing::warn!(file = %name, %error, "cached code is of no use; compiling anew"),
+            )
             .ok()
     }
 
@@ -69,7 +72,7 @@ impl Cache {
     fn write(&self, name: &str, component: &Component) -> anyhow::Result<()> {
         let code = component.serialize()?;
         let mut suffix = [0; 8];
-        rand::rng_for_keys().fill_bytes(&mut suffix);
+        SysRng.try_fill_bytes(&mut suffix)?;
         let part = self.folder.join(format!("{name}.{:016x}.part", u64::from_be_bytes(suffix)));
         let written = private_file(&part).and_then(|mut file| {
             file.write_all(self.mac(name, &code).as_bytes())?;
@@ -118,7 +121,7 @@ fn key(folder: &Path) -> anyhow::Result<[u8; 32]> {
         Ok(bytes) => bytes.try_into().map_err(|_| anyhow::anyhow!("the key must have 32 bytes")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let mut key = [0; 32];
-            rand::rng_for_keys().fill_bytes(&mut key);
+            SysRng.try_fill_bytes(&mut key)?;
             // Two hosts that start at once: the one that comes second takes the first one's key.
             match private_file(&path) {
                 Ok(mut file) => file.write_all(&key).map(|()| key).map_err(Into::into),

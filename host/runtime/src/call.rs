@@ -1,6 +1,4 @@
-//! The data of one call: what its store holds.
-//!
-//! Contexts that many guests never ask for are made when they are first asked for.
+//! One call: who it is for, what it may do; and the data that its instance needs meanwhile.
 
 use std::{fmt, sync::Arc};
 
@@ -15,18 +13,24 @@ use crate::{
     grants::Grants,
     limits::{Limits, Meter},
     outbound::{Client, Hooks},
-    wasi,
+    stdio, wasi,
 };
+
+/// A call. Cheap to clone; [`enter`](Call::enter) is the gate to everything that it may reach.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub identity: Arc<Identity>,
+    pub(crate) shared: Arc<Shared>,
+}
 
 /// What all calls of one component share.
 #[derive(Debug)]
-pub struct Shared {
-    pub grants: Grants,
-    pub limits: Limits,
-    pub services: Arc<Services>,
-    pub(crate) faults: Option<Arc<dyn Faults>>,
-    pub(crate) observer: Arc<dyn Observer>,
-    pub(crate) output: crate::stdio::Budget,
+pub(crate) struct Shared {
+    pub(crate) grants: Grants,
+    pub(crate) limits: Limits,
+    pub(crate) services: Arc<Services>,
+    pub(crate) output: stdio::Budget,
+    pub(crate) client: Client,
 }
 
 /// What all calls of the host share.
@@ -36,7 +40,6 @@ pub struct Services {
     pub random: Arc<dyn Fn() -> StdRng + Send + Sync>,
     pub observer: Arc<dyn Observer>,
     pub faults: Option<Arc<dyn Faults>>,
-    pub client: Client,
 }
 
 impl fmt::Debug for Services {
@@ -45,10 +48,10 @@ impl fmt::Debug for Services {
     }
 }
 
-/// One call.
-pub struct Call {
-    pub identity: Arc<Identity>,
-    shared: Arc<Shared>,
+/// What the instance's wasmtime store holds. Contexts that many guests never ask for are made when they are
+/// first asked for.
+pub struct Data {
+    pub(crate) call: Call,
     pub(crate) table: ResourceTable,
     wasi: Option<WasiCtx>,
     http: WasiHttpCtx,
@@ -56,40 +59,32 @@ pub struct Call {
     pub(crate) memory: Meter,
 }
 
-impl Call {
-    pub(crate) fn new(identity: Arc<Identity>, shared: Arc<Shared>) -> Self {
+impl Data {
+    pub(crate) fn new(call: Call) -> Self {
+        let limits = &call.shared.limits;
         let mut table = ResourceTable::new();
-        table.set_max_capacity(shared.limits.handles as usize);
+        table.set_max_capacity(limits.handles as usize);
         let mut http = WasiHttpCtx::new();
-        http.set_field_size_limit(usize::try_from(shared.limits.headers).unwrap_or(usize::MAX));
-        let hooks = Hooks::new(identity.clone(), shared.clone());
-        let memory = Meter::new(shared.limits.memory);
-        Self { identity, shared, table, wasi: None, http, hooks, memory }
-    }
-
-    pub(crate) fn shared(&self) -> &Shared {
-        &self.shared
-    }
-
-    pub(crate) fn memory_was_refused(&self) -> bool {
-        self.memory.refused
+        http.set_field_size_limit(usize::try_from(limits.headers).unwrap_or(usize::MAX));
+        let memory = Meter::new(limits.memory);
+        Self { hooks: Hooks::new(call.clone()), call, table, wasi: None, http, memory }
     }
 }
 
-impl fmt::Debug for Call {
+impl fmt::Debug for Data {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Call({})", self.identity.call)
+        write!(f, "Data({:?})", self.call)
     }
 }
 
-impl WasiView for Call {
+impl WasiView for Data {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let ctx = self.wasi.get_or_insert_with(|| wasi::context(&self.identity, &self.shared));
+        let ctx = self.wasi.get_or_insert_with(|| wasi::context(&self.call));
         WasiCtxView { ctx, table: &mut self.table }
     }
 }
 
-impl WasiHttpView for Call {
+impl WasiHttpView for Data {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView { hooks: &mut self.hooks, table: &mut self.table, ctx: &mut self.http }
     }

@@ -85,7 +85,9 @@ impl Engines {
         if let Some(engine) = slot.get() {
             return Ok(engine);
         }
-        let engine = Engine::new(&config(kind, self.settings)).context("cannot make a wasmtime engine")?;
+        let engine = Engine::new(&config(kind, self.settings))
+            .map_err(anyhow::Error::from)
+            .context("cannot make a wasmtime engine")?;
         tick(&engine).context("cannot start the thread that interrupts guests")?;
         Ok(slot.get_or_init(|| engine))
     }

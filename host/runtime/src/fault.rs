@@ -5,7 +5,7 @@ use std::fmt;
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 use wasmtime_wasi::I32Exit;
 
-use crate::call::Call;
+use crate::call::Data;
 
 /// What ended a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,13 +81,13 @@ impl Fault {
     }
 
     /// Finds out what an error that ended a guest means.
-    pub(crate) fn of(error: &wasmtime::Error, call: &Call) -> Self {
+    pub(crate) fn of(error: &wasmtime::Error, data: &Data) -> Self {
         let kind = if let Some(trap) = error.downcast_ref::<Trap>() {
             match trap {
                 Trap::StackOverflow => Kind::Stack,
                 Trap::OutOfFuel => Kind::Fuel,
                 Trap::Interrupt => Kind::Deadline,
-                _ if call.memory_was_refused() => Kind::Memory,
+                _ if data.memory.refused => Kind::Memory,
                 _ => Kind::Trap,
             }
         } else if error.is::<I32Exit>() {
@@ -96,7 +96,7 @@ impl Fault {
             Kind::Busy
         } else if is_full_table(error) {
             Kind::Handles
-        } else if call.memory_was_refused() {
+        } else if data.memory.refused {
             Kind::Memory
         } else {
             // An error that a host function returned: the guest broke a rule of the interface.

@@ -9,7 +9,8 @@ use mecha_primitives::{class::Class, identity::Identity};
 
 use crate::{
     call::Call,
-    grants::{Access, Store},
+    grants::{Access, Grants, Store},
+    outbound::Target,
 };
 
 /// What a guest asks for.
@@ -29,6 +30,8 @@ pub enum Need<'a> {
     Key(&'a Store, Access, &'a str),
     /// Access to keys that begin with this.
     Keys(&'a Store, Access, &'a str),
+    /// A request to a host.
+    Connect(&'a Target),
 }
 
 /// Why an operation does not happen.
@@ -72,52 +75,60 @@ impl Call {
     ///
     /// # Errors
     /// [`Refused`] if the grants do not cover the operation.
-    pub fn enter(&self, operation: Operation<'_>) -> Result<Entered<'_>, Refused> {
+    pub fn enter(&self, operation: Operation<'_>) -> Result<Entered, Refused> {
+        let Operation { primitive, verb, need } = operation;
         let entered =
-            Entered { call: self, operation: (operation.primitive, operation.verb), began: began(), outcome: "ok" };
-        if let Some(faults) = &self.shared().faults
-            && let Some(strike) = faults.strike(&self.identity, operation.primitive, operation.verb)
-        {
-            match strike {
-                Strike::Crash => std::process::abort(),
-                Strike::Fail(class) => return Err(entered.refuse(Refused::Injected(class))),
-            }
+            Entered { call: self.clone(), operation: (primitive, verb), began: began(), outcome: "ok" };
+        let faults = self.shared.services.faults.as_ref();
+        match faults.and_then(|faults| faults.strike(&self.identity, primitive, verb)) {
+            Some(Strike::Crash) => std::process::abort(),
+            Some(Strike::Fail(class)) => return Err(entered.refuse(Refused::Injected(class))),
+            None => {}
         }
-        match authorise(operation.need) {
+        match authorise(&self.shared.grants, need) {
             Ok(()) => Ok(entered),
             Err(missing) => Err(entered.refuse(Refused::Denied(missing))),
         }
     }
 }
 
-fn authorise(need: Need<'_>) -> Result<(), String> {
+fn authorise(grants: &Grants, need: Need<'_>) -> Result<(), String> {
     let (grant, access, key, whole) = match need {
         Need::Nothing => return Ok(()),
+        Need::Connect(target) => {
+            let granted = grants.outbound.iter().any(|destination| destination.covers(target));
+            return if granted { Ok(()) } else { Err(format!("no grant covers {target}")) };
+        }
         Need::Key(grant, access, key) => (grant, access, key, "the key"),
         Need::Keys(grant, access, prefix) => (grant, access, prefix, "the prefix"),
     };
     if !grant.access.allows(access) {
-        let wanted = if access == Access::Read { "read" } else { "written" };
+        let wanted = match access {
+            Access::Read => "read",
+            Access::Write => "written",
+            Access::ReadWrite => "read and written",
+        };
         return Err(format!("store `{}` may not be {wanted}", grant.name));
     }
     match &grant.prefix {
-        Some(prefix) if !key.starts_with(&**prefix) => {
-            Err(format!("of store `{}` only keys under `{prefix}` are granted; {whole} was another", grant.name))
-        }
+        Some(prefix) if !key.starts_with(&**prefix) => Err(format!(
+            "of store `{}` only keys under `{prefix}` are granted; {whole} was another",
+            grant.name
+        )),
         _ => Ok(()),
     }
 }
 
 /// An operation that has passed. It is counted when this is dropped.
 #[derive(Debug)]
-pub struct Entered<'a> {
-    call: &'a Call,
+pub struct Entered {
+    call: Call,
     operation: (&'static str, &'static str),
     began: Instant,
     outcome: &'static str,
 }
 
-impl Entered<'_> {
+impl Entered {
     /// Notes that the operation failed.
     pub fn fail(&mut self, class: Class) {
         self.outcome = class.as_str();
@@ -132,12 +143,12 @@ impl Entered<'_> {
     }
 }
 
-impl Drop for Entered<'_> {
+impl Drop for Entered {
     fn drop(&mut self) {
         let took = self.began.elapsed();
         let (primitive, verb) = self.operation;
         tracing::trace!(call = %self.call.identity.call, primitive, verb, outcome = self.outcome, "host call");
-        self.call.shared().observer.operated(&self.call.identity, self.operation, self.outcome, took);
+        self.call.shared.services.observer.operated(&self.call.identity, self.operation, self.outcome, took);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a component may reach. Made when an app is loaded, and looked up in a call without a lock.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use mecha_primitives::{name, state};
 
@@ -10,15 +10,37 @@ use crate::outbound::Destination;
 #[derive(Debug, Default)]
 pub struct Grants {
     pub stores: Vec<Store>,
+    /// For a component that is served without a manifest: a store of its own under every name.
+    pub private: Option<PrivateStores>,
     pub outbound: Vec<Destination>,
     pub env: Vec<(String, String)>,
     pub directories: Vec<Directory>,
 }
 
 impl Grants {
-    pub(crate) fn store(&self, name: &str) -> Option<&Store> {
+    pub(crate) fn store(&self, name: &str) -> Option<Store> {
         // A handful at most: a search is faster than a map.
-        self.stores.iter().find(|grant| grant.name.as_str() == name)
+        let granted = self.stores.iter().find(|grant| grant.name.as_str() == name);
+        granted.cloned().or_else(|| {
+            let private = self.private.as_ref()?;
+            Some((private.0)(name::Store::new(name).ok()?))
+        })
+    }
+}
+
+/// Makes a component's private stores as it opens them.
+#[derive(Clone)]
+pub struct PrivateStores(Arc<dyn Fn(name::Store) -> Store + Send + Sync>);
+
+impl PrivateStores {
+    pub fn new(make: impl Fn(name::Store) -> Store + Send + Sync + 'static) -> Self {
+        Self(Arc::new(make))
+    }
+}
+
+impl fmt::Debug for PrivateStores {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PrivateStores")
     }
 }
 

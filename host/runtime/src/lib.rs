@@ -30,7 +30,7 @@ pub mod exports;
 pub mod fault;
 pub mod gate;
 pub mod grants;
-mod imports;
+pub mod imports;
 pub mod limits;
 pub mod micrologic;
 pub mod outbound;

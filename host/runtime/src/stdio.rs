@@ -11,7 +11,7 @@ use mecha_primitives::{clock::Timestamp, identity::Identity};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
-use crate::call::Shared;
+use crate::call::Call;
 
 /// A line that is longer is logged in pieces.
 const LINE: usize = 8 << 10;
@@ -51,15 +51,14 @@ impl Budget {
 #[derive(Clone)]
 pub(crate) struct Lines {
     stream: &'static str,
-    identity: Arc<Identity>,
-    shared: Arc<Shared>,
+    call: Call,
     /// Shared by all handles to the stream, as WASI demands. Never held across an await.
     line: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Lines {
-    pub(crate) fn new(stream: &'static str, identity: Arc<Identity>, shared: Arc<Shared>) -> Self {
-        Self { stream, identity, shared, line: Arc::default() }
+    pub(crate) fn new(stream: &'static str, call: Call) -> Self {
+        Self { stream, call, line: Arc::default() }
     }
 
     fn take(&self, bytes: &[u8]) {
@@ -76,10 +75,11 @@ impl Lines {
     }
 
     fn log(&self, line: &[u8]) {
-        let Identity { tenant, app, component, call, .. } = &*self.identity;
-        let limit = self.shared.limits.stdio;
-        let now = self.shared.services.clock.now();
-        let (fits, dropped) = self.shared.output.spend(now, line.len() as u64, limit);
+        let Call { identity, shared } = &self.call;
+        let Identity { tenant, app, component, call, .. } = &**identity;
+        let limit = shared.limits.stdio;
+        let now = shared.services.clock.now();
+        let (fits, dropped) = shared.output.spend(now, line.len() as u64, limit);
         if dropped > 0 {
             tracing::warn!(%tenant, %app, %component, dropped, limit, "output beyond the limit was dropped");
         }
@@ -87,7 +87,7 @@ impl Lines {
             let text = visible(line);
             tracing::info!(target: "guest", %tenant, %app, %component, %call, stream = self.stream, "{text}");
         } else {
-            self.shared.observer.dropped_output(&self.identity, line.len() as u64);
+            shared.services.observer.dropped_output(identity, line.len() as u64);
         }
     }
 }
@@ -104,7 +104,8 @@ fn visible(line: &[u8]) -> String {
 
 /// Control characters, and those that turn the direction of text round or hide it.
 fn is_steering(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 impl IsTerminal for Lines {

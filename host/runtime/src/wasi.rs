@@ -2,17 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use mecha_primitives::{clock::Clock, identity::Identity};
+use mecha_primitives::clock::Clock;
 use wasmtime_wasi::{FsPerms, HostWallClock, WasiCtx};
 
-use crate::{call::Shared, stdio::Lines};
+use crate::{call::Call, stdio::Lines};
 
-pub(crate) fn context(identity: &Arc<Identity>, shared: &Arc<Shared>) -> WasiCtx {
+pub(crate) fn context(call: &Call) -> WasiCtx {
+    let Call { identity, shared } = call;
     let random = &shared.services.random;
     let mut builder = WasiCtx::builder();
     builder
-        .stdout(Lines::new("stdout", identity.clone(), shared.clone()))
-        .stderr(Lines::new("stderr", identity.clone(), shared.clone()))
+        .stdout(Lines::new("stdout", call.clone()))
+        .stderr(Lines::new("stderr", call.clone()))
         .wall_clock(Wall(shared.services.clock.clone()))
         .secure_random(random())
         .insecure_random(random())

@@ -1,1 +1,25 @@
-fn main(){}
+//! The process. Read [`cli::serve`] like a table of contents: log, load, check, wire, serve, drain.
+
+mod admin;
+mod apps;
+mod body;
+mod cli;
+mod clock;
+mod data;
+mod dispatch;
+mod fault;
+mod files;
+mod load;
+mod log;
+mod metrics;
+mod progress;
+mod route;
+mod shutdown;
+mod summary;
+mod trace;
+mod triggers;
+mod wire;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -79,8 +79,9 @@ fn create(store: &Store, request: &Request) -> Result<Response, Error> {
     let id = format!("{:012}", store.increment("count", 1)?);
     let entry = Entry { name: draft.name, message: draft.message, written_at_ms: now_ms() };
     store.set_json_with(&key(&id), &entry, options)?;
+    // Read again for the time at which it expires.
     let item = find(store, &id)?;
-    Ok(respond(&id, &item)?.status(201).header("location", format!("/entries/{id}")))
+    Ok(respond(&view(&id, &item)?, &item.etag)?.status(201).header("location", format!("/entries/{id}")))
 }
 
 fn show(store: &Store, id: &str, request: &Request) -> Result<Response, Error> {
@@ -88,7 +89,7 @@ fn show(store: &Store, id: &str, request: &Request) -> Result<Response, Error> {
     if names(request, "if-none-match", &item.etag) == Some(true) {
         return Ok(Response::new(304).header("etag", item.etag.to_http()));
     }
-    respond(id, &item)
+    respond(&view(id, &item)?, &item.etag)
 }
 
 fn replace(store: &Store, id: &str, request: &Request) -> Result<Response, Error> {
@@ -99,10 +100,11 @@ fn replace(store: &Store, id: &str, request: &Request) -> Result<Response, Error
         Some(true) => {}
     }
     let draft = draft(request)?;
-    let entry = Entry { name: draft.name, message: draft.message, ..item.json()? };
+    let mut view = view(id, &item)?;
+    view.entry = Entry { name: draft.name, message: draft.message, ..view.entry };
     // The check above was for a quick answer. This one decides, should two guests be here at the same time.
-    match store.set_json_with(&key(id), &entry, item.same().if_match(&item.etag)) {
-        Ok(_) => respond(id, &find(store, id)?),
+    match store.set_json_with(&key(id), &view.entry, item.same().if_match(&item.etag)) {
+        Ok(etag) => respond(&view, &etag),
         Err(state::Error::Conflict(now)) => Err(outdated(now.as_ref())),
         Err(error) => Err(error.into()),
     }
@@ -168,8 +170,8 @@ fn find(store: &Store, id: &str) -> Result<Item, Error> {
     store.get(&key(id))?.ok_or_else(|| Error::status(404, "there is no such entry"))
 }
 
-fn respond(id: &str, item: &Item) -> Result<Response, Error> {
-    Ok(Response::json(&view(id, item)?)?.header("etag", item.etag.to_http()))
+fn respond(view: &View, etag: &Etag) -> Result<Response, Error> {
+    Ok(Response::json(view)?.header("etag", etag.to_http()))
 }
 
 fn view(id: &str, item: &Item) -> Result<View, Error> {

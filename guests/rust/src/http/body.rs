@@ -18,7 +18,10 @@ pub struct BodyReader(Source);
 #[derive(Debug)]
 enum Source {
     /// The stream has to be dropped before the body it came from: so it is declared first.
-    Wasi { stream: InputStream, body: IncomingBody },
+    Wasi {
+        stream: InputStream,
+        body: IncomingBody,
+    },
     Memory(io::Cursor<Vec<u8>>),
 }
 
@@ -94,7 +97,8 @@ impl BodyWriter {
         Ok(Self { stream, trailers: Headers::new() })
     }
 
-    /// Sets the trailers that follow the body. HTTP/1.1 clients get them only if they sent `te: trailers`.
+    /// Sets the trailers that follow the body. HTTP/1.1 clients get those that the response's header `trailer`
+    /// announces, if they sent `te: trailers`; others are dropped.
     pub fn trailers(&mut self, trailers: Headers) {
         self.trailers = trailers;
     }
@@ -120,7 +124,6 @@ impl io::Write for BodyWriter {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn closed_or_failed(error: StreamError) -> io::Error {
     match error {
         StreamError::Closed => io::Error::new(io::ErrorKind::BrokenPipe, "nobody reads the body any more"),

@@ -1,6 +1,6 @@
 //! What goes wrong in a handler, and what the caller is told of it.
 
-use std::{error, fmt, io};
+use std::{error, fmt, io, time::Duration};
 
 use super::{BodyError, Headers, Response};
 use crate::state;
@@ -58,28 +58,45 @@ impl Error {
         self.status
     }
 
+    /// Writes it to stderr, when nobody can be told any more.
+    pub(super) fn log(self) {
+        match (self.source, self.detail) {
+            (Some(source), _) => log(&*source),
+            (None, detail) => log(&io::Error::other(detail.unwrap_or_else(|| title(self.status).to_owned()))),
+        }
+    }
+
     /// The response that the caller gets. What lies behind the error is written to stderr.
     #[must_use]
     pub fn into_response(self) -> Response {
         if let Some(source) = &self.source {
             log(&**source);
         }
-        let mut problem = serde_json::Map::new();
-        problem.insert("title".into(), title(self.status).into());
-        problem.insert("status".into(), self.status.into());
-        if let Some(detail) = self.detail {
-            problem.insert("detail".into(), detail.into());
-        }
-        let body = serde_json::Value::Object(problem).to_string();
+        let problem = Problem { title: title(self.status), status: self.status, detail: self.detail };
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
         let response = Response::bytes("application/problem+json", body).status(self.status);
         self.headers.iter().fold(response, |response, (name, value)| response.header(name, value))
     }
 }
 
+/// RFC 9457, with `about:blank` for a type: the status says it all.
+#[derive(serde::Serialize)]
+struct Problem {
+    title: &'static str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
 impl<E: error::Error + 'static> From<E> for Error {
     fn from(error: E) -> Self {
-        let status = status_of(&error);
-        Self { status, detail: None, headers: Headers::new(), source: Some(Box::new(error)) }
+        let error: Box<dyn error::Error> = Box::new(error);
+        let (status, retry_after) = status_of(&*error);
+        let mut headers = Headers::new();
+        if let Some(after) = retry_after {
+            headers.set("retry-after", after.as_millis().div_ceil(1000).to_string());
+        }
+        Self { status, detail: None, headers, source: Some(error) }
     }
 }
 
@@ -94,24 +111,26 @@ impl fmt::Debug for Error {
     }
 }
 
-fn status_of(error: &(dyn error::Error + 'static)) -> u16 {
+/// The status, and when the caller may try again if the store said so.
+fn status_of(error: &(dyn error::Error + 'static)) -> (u16, Option<Duration>) {
     if let Some(error) = error.downcast_ref::<state::TransactionError>() {
         return status_of(&error.error);
     }
     if let Some(error) = error.downcast_ref::<state::Error>() {
         return match error {
-            state::Error::Busy(_) | state::Error::Unavailable(_) | state::Error::Timeout => 503,
-            state::Error::Conflict(_) => 409,
-            state::Error::QuotaExceeded(_) => 507,
-            state::Error::TooLarge(_) => 413,
-            _ => 500,
+            state::Error::Busy(after) => (503, *after),
+            state::Error::Unavailable(_) | state::Error::Timeout => (503, None),
+            state::Error::Conflict(_) => (409, None),
+            state::Error::QuotaExceeded(_) => (507, None),
+            state::Error::TooLarge(_) => (413, None),
+            _ => (500, None),
         };
     }
     let body = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     match body.and_then(|inner| inner.downcast_ref::<BodyError>()) {
-        Some(body) if body.is_too_large() => 413,
-        Some(_) => 400,
-        None => 500,
+        Some(body) if body.is_too_large() => (413, None),
+        Some(_) => (400, None),
+        None => (500, None),
     }
 }
 
@@ -150,7 +169,7 @@ fn title(status: u16) -> &'static str {
         503 => "Service Unavailable",
         504 => "Gateway Timeout",
         507 => "Insufficient Storage",
-        400..500 => "Client Error",
+        _ if status < 500 => "Client Error",
         _ => "Server Error",
     }
 }
@@ -195,6 +214,8 @@ mod tests {
         for (error, status) in cases {
             assert_eq!(Error::from(error).code(), status);
         }
+        let busy = Error::from(state::Error::Busy(Some(Duration::from_millis(1001)))).into_response();
+        assert_eq!(busy.headers().get("retry-after"), Some("2"));
         let full = state::TransactionError { step: Some(1), error: state::Error::QuotaExceeded("".into()) };
         assert_eq!(Error::from(full).code(), 507);
     }

@@ -193,7 +193,9 @@ impl Request {
     pub fn json_within<T: DeserializeOwned>(&self, limit: usize) -> Result<T, Error> {
         let body = self.body(limit)?;
         serde_json::from_slice(&body).map_err(|error| match error.classify() {
-            Category::Data => Error::status(422, format!("the body has not the expected shape: {error}")),
+            Category::Data => {
+                Error::status(422, format!("the body does not have the expected shape: {error}"))
+            }
             _ => Error::status(400, format!("the body is not JSON: {error}")),
         })
     }

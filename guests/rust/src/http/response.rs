@@ -143,7 +143,7 @@ impl Response {
         match written.and_then(|trailers| finish(outgoing, &trailers)) {
             Ok(()) => {}
             // To drop the body without `finish` is what tells the host that it is not whole.
-            Err(error) => drop(error.into_response()),
+            Err(error) => error.log(),
         }
     }
 

@@ -38,7 +38,8 @@ impl Item {
     pub fn ttl(&self) -> Option<Duration> {
         self.expires_at_ms.map(|at| {
             let now = wall_clock::now();
-            let now_ms = now.seconds.saturating_mul(1000).saturating_add(u64::from(now.nanoseconds / 1_000_000));
+            let now_ms =
+                now.seconds.saturating_mul(1000).saturating_add(u64::from(now.nanoseconds / 1_000_000));
             Duration::from_millis(at.saturating_sub(now_ms))
         })
     }

@@ -102,7 +102,8 @@ mod tests {
     #[test]
     fn options_become_what_the_wit_says() {
         assert!(Options::new().into_raw().is_none());
-        let raw = Options::new().if_match(&Etag::from("7".to_owned())).ttl(Duration::from_micros(1)).into_raw();
+        let raw =
+            Options::new().if_match(&Etag::from("7".to_owned())).ttl(Duration::from_micros(1)).into_raw();
         let raw = raw.unwrap();
         assert!(matches!(raw.precondition, Some(raw::types::Precondition::Matches(etag)) if etag == "7"));
         assert_eq!(raw.ttl_ms, Some(1));
@@ -110,7 +111,8 @@ mod tests {
 
     #[test]
     fn a_given_media_type_wins_over_the_default() {
-        let options = Options::new().content_type("application/problem+json").or_content_type("application/json");
+        let options =
+            Options::new().content_type("application/problem+json").or_content_type("application/json");
         assert_eq!(options.content_type.as_deref(), Some("application/problem+json"));
     }
 }

@@ -183,9 +183,7 @@ impl Store {
     }
 
     /// Begins a list of changes that are made all or not at all: see [`Transaction`].
-    #[must_use]
     pub fn transaction(&self) -> Transaction<'_> {
         Transaction::new(self)
     }
-
 }

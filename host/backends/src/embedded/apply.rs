@@ -3,7 +3,7 @@
 //! First everything is decided, on an overlay of the batch's own changes; only then is anything
 //! written: a batch that is refused has touched nothing.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use mecha_primitives::{
@@ -42,8 +42,9 @@ impl From<commit::Error> for Rejection {
     }
 }
 
-/// What a batch would write: for each key its new record, or none.
-type Overlay = HashMap<Bytes, Option<Record>>;
+/// What a batch would write: for each key its new record, or none. In order, so that the same batches
+/// always make the same file.
+type Overlay = BTreeMap<Bytes, Option<Record>>;
 
 pub(super) fn apply(tables: &mut Tables<'_>, now: Timestamp, batch: &Batch) -> Result<Sums, Rejection> {
     for (check, wanted) in batch.checks.iter().enumerate() {
@@ -52,7 +53,7 @@ pub(super) fn apply(tables: &mut Tables<'_>, now: Timestamp, batch: &Batch) -> R
             return Err(commit::Error::Stale { check }.into());
         }
     }
-    let mut overlay = Overlay::with_capacity(batch.changes.len());
+    let mut overlay = Overlay::new();
     let mut sums = Sums::with_capacity(batch.changes.len());
     for (index, change) in batch.changes.iter().enumerate() {
         sums.push(judge(tables, now, &mut overlay, index, change)?);
@@ -115,11 +116,7 @@ fn judge(
     Ok(sum)
 }
 
-fn added(
-    change: usize,
-    old: Option<Record>,
-    delta: i64,
-) -> Result<(i64, Option<Record>), commit::Error> {
+fn added(change: usize, old: Option<Record>, delta: i64) -> Result<(i64, Option<Record>), commit::Error> {
     let number = match &old {
         None => 0,
         Some(record) => number(&record.value).ok_or(commit::Error::NotANumber { change })?,
@@ -137,7 +134,12 @@ fn text(number: i64) -> Bytes {
 }
 
 /// Refuses a batch that would make an account larger than its quota. What has expired is no reason to refuse.
-fn within(tables: &mut Tables<'_>, now: Timestamp, overlay: &Overlay, quota: &Quota) -> Result<(), Rejection> {
+fn within(
+    tables: &mut Tables<'_>,
+    now: Timestamp,
+    overlay: &Overlay,
+    quota: &Quota,
+) -> Result<(), Rejection> {
     let over = |tables: &Tables<'_>| -> Result<bool, StorageError> {
         let mut growth = 0_i128;
         for (key, record) in overlay.iter().filter(|(key, _)| account(key) == quota.account) {

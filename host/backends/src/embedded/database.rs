@@ -15,7 +15,7 @@ use redb::{
 use super::{
     apply::{Rejection, Tables, apply, damaged},
     disk::Disk,
-    record,
+    record, unfinished,
 };
 
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
@@ -34,7 +34,9 @@ const SWEEP_WITH_COMMIT: usize = 64;
 pub enum OpenError {
     #[error("{0} is in use by another process")]
     InUse(String),
-    #[error("{place} was written by a newer version of mecha-host (format {found}, this one reads up to {FORMAT})")]
+    #[error(
+        "{place} was written by a newer version of mecha-host (format {found}, this one reads up to {FORMAT})"
+    )]
     Newer { place: String, found: u32 },
     #[error("cannot open {place}: {source}")]
     Io { place: String, source: io::Error },
@@ -81,14 +83,16 @@ impl Database {
     pub fn open(disk: &dyn Disk, cache_bytes: usize) -> Result<Self, OpenError> {
         let place = disk.to_string();
         let backend = disk.open().map_err(|source| OpenError::Io { place: place.clone(), source })?;
-        let inner = Builder::new()
-            .set_cache_size(cache_bytes)
-            .create_with_backend(Boxed(backend))
-            .map_err(|error| match error {
+        unfinished::clear(&*backend).map_err(|source| OpenError::Io { place: place.clone(), source })?;
+        let inner = Builder::new().set_cache_size(cache_bytes).create_with_backend(Boxed(backend)).map_err(
+            |error| match error {
                 DatabaseError::DatabaseAlreadyOpen => OpenError::InUse(place.clone()),
-                DatabaseError::Storage(StorageError::Io(source)) => OpenError::Io { place: place.clone(), source },
+                DatabaseError::Storage(StorageError::Io(source)) => {
+                    OpenError::Io { place: place.clone(), source }
+                }
                 other => OpenError::Damaged { place: place.clone(), source: other.into() },
-            })?;
+            },
+        )?;
         let database = Self { inner };
         match database.format() {
             Ok(found) if found <= FORMAT => Ok(database),
@@ -121,7 +125,11 @@ impl Database {
     ///
     /// # Errors
     /// [`Broken`] if the storage failed: then no batch of the group may be acknowledged.
-    pub fn commit(&self, now: Timestamp, group: &[Batch]) -> Result<Vec<Result<Sums, commit::Error>>, Broken> {
+    pub fn commit(
+        &self,
+        now: Timestamp,
+        group: &[Batch],
+    ) -> Result<Vec<Result<Sums, commit::Error>>, Broken> {
         self.write(|tables| {
             let mut outcomes = Vec::with_capacity(group.len());
             for batch in group {
@@ -154,7 +162,9 @@ impl Database {
         let txn = self.inner.begin_read().map_err(Broken::before)?;
         let table = txn.open_table(EXPIRIES).map_err(Broken::before)?;
         let first = table.first().map_err(Broken::before)?;
-        Ok(first.is_some_and(|(key, _)| key.value().iter().take(8).lt(now.0.saturating_add(1).to_be_bytes().iter())))
+        Ok(first.is_some_and(|(key, _)| {
+            key.value().iter().take(8).lt(now.0.saturating_add(1).to_be_bytes().iter())
+        }))
     }
 
     fn write<T>(&self, change: impl FnOnce(&mut Tables<'_>) -> Result<T, StorageError>) -> Result<T, Broken> {

@@ -256,9 +256,10 @@ impl commit::Engine for Engine {
 
     async fn snapshot(&self) -> Result<Box<dyn Snapshot>, Error> {
         let open = self.handle().await?;
-        let moment = open.database.snapshot(self.0.clock.now()).map_err(|broken| {
-            self.0.fail(open.generation, &broken.why)
-        })?;
+        let moment = open
+            .database
+            .snapshot(self.0.clock.now())
+            .map_err(|broken| self.0.fail(open.generation, &broken.why))?;
         Ok(Box::new(Reader { moment, engine: self.0.clone(), generation: open.generation }))
     }
 

@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 
 use super::{
-    Abilities, Action, Applied, Error, Failure, Item, Key, Listing, MAX_KEY, MAX_PAGE, MAX_STEPS, Page, Range,
-    Step, Store,
+    Abilities, Action, Applied, Error, Failure, Item, Key, Listing, MAX_KEY, MAX_PAGE, MAX_STEPS, Page,
+    Range, Step, Store,
 };
 
 /// The limits of one store. (Those of keys and pages are the same for all.)
@@ -38,7 +38,8 @@ impl<S: Store + ?Sized> Limited<S> {
 
     fn check(&self, steps: &[Step]) -> Result<(), Failure> {
         if steps.len() > MAX_STEPS {
-            let message = format!("a transaction has at most {MAX_STEPS} steps; this one has {}", steps.len());
+            let message =
+                format!("a transaction has at most {MAX_STEPS} steps; this one has {}", steps.len());
             return Err(Error::InvalidArgument(message).into());
         }
         let mut total = 0_u64;

@@ -16,21 +16,22 @@ pub struct Scoped<S: ?Sized> {
     inner: Arc<S>,
 }
 
+/// The space of the keys that one component has in its own `store`.
+#[must_use]
+pub fn private_scope(app: &name::App, component: &name::Component, store: &name::Store) -> String {
+    format!("{app}/state/{store}@{component}/")
+}
+
+/// The space of the keys in a `store` that components of the app share.
+#[must_use]
+pub fn shared_scope(app: &name::App, store: &name::Store) -> String {
+    format!("{app}/state/{store}/")
+}
+
 impl<S: Store + ?Sized> Scoped<S> {
-    /// The keys that one component has in its own `store`.
-    pub fn private(inner: Arc<S>, app: &name::App, component: &name::Component, store: &name::Store) -> Self {
-        Self { prefix: format!("{app}/state/{store}@{component}/"), inner }
-    }
-
-    /// The keys in a `store` that components of the app share.
-    pub fn shared(inner: Arc<S>, app: &name::App, store: &name::Store) -> Self {
-        Self { prefix: format!("{app}/state/{store}/"), inner }
-    }
-
-    /// The space's prefix, which is also its account.
-    #[must_use]
-    pub fn prefix(&self) -> &str {
-        &self.prefix
+    /// `scope` is that of [`private_scope`] or [`shared_scope`]. It is also the account of the keys.
+    pub fn new(inner: Arc<S>, scope: String) -> Self {
+        Self { prefix: scope, inner }
     }
 
     fn within(&self, key: &str) -> String {

@@ -1,0 +1,65 @@
+//! The `limits` of a component: what it may use up.
+
+use crate::{
+    app::Limits,
+    read::{Item, Reader},
+    units,
+    wrong::{Wrong, shown},
+};
+
+pub(crate) const KEYS: &[&str] = &[
+    "memory",
+    "wall-time",
+    "concurrency",
+    "fuel",
+    "request-body",
+    "request-headers",
+    "handles",
+    "stdio",
+    "random",
+];
+
+/// What 32-bit WebAssembly can address.
+const MAX_MEMORY: u64 = 4 << 30;
+
+/// The defaults, with what the manifest gives in their place.
+pub(crate) fn read(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Limits> {
+    let fields = reader.fields(item, KEYS)?;
+    let base = Limits::default();
+    let memory = fields.or("memory", base.memory, |item| size_up_to(reader, item, MAX_MEMORY, "4GiB"));
+    let wall_time = fields.or("wall-time", base.wall_time, |item| reader.parse(item, units::duration));
+    let concurrency = fields.or("concurrency", base.concurrency, |item| reader.count32(item));
+    let fuel = fields.or("fuel", base.fuel, |item| reader.count(item, u64::MAX).map(Some));
+    let request_body = fields.or("request-body", base.request_body, |item| size(reader, item).map(Some));
+    let request_headers = fields.or("request-headers", base.request_headers, |item| size(reader, item));
+    let handles = fields.or("handles", base.handles, |item| reader.count32(item));
+    let stdio = fields.or("stdio", base.stdio, |item| size(reader, item));
+    let random = fields.or("random", base.random, |item| size(reader, item));
+    Some(Limits {
+        memory: memory?,
+        wall_time: wall_time?,
+        concurrency: concurrency?,
+        fuel: fuel?,
+        request_body: request_body?,
+        request_headers: request_headers?,
+        handles: handles?,
+        stdio: stdio?,
+        random: random?,
+    })
+}
+
+/// A size that is not zero.
+pub(crate) fn size(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<u64> {
+    reader.parse(item, |text| match units::size(text)? {
+        0 => Err(Wrong::new("a limit of zero").help("to have the default, leave the key out")),
+        bytes => Ok(bytes),
+    })
+}
+
+/// A size that is neither zero nor above `max`, which people write as `name`.
+pub(crate) fn size_up_to(reader: &mut Reader<'_>, item: &Item<'_>, max: u64, name: &str) -> Option<u64> {
+    let bytes = size(reader, item)?;
+    let text = reader.text(item)?;
+    let wrong = || Wrong::new(format!("{} is too large", shown(text))).help(format!("at most `{name}`"));
+    reader.accept(item, if bytes <= max { Ok(bytes) } else { Err(wrong()) })
+}

@@ -1,0 +1,169 @@
+//! From bytes to a compiled component, and what it imports and exports.
+
+use std::fmt;
+
+use wasmtime::component::{self, types::ComponentItem};
+
+use crate::{
+    cache::Cache,
+    engine::{Engines, Kind},
+};
+
+/// Why bytes are no component that can be served.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("this is no WebAssembly: it begins with {0}")]
+    NotWasm(String),
+    #[error(
+        "this is a core module, not a component: compile for `wasm32-wasip2`, or wrap it with `wasm-tools component new`"
+    )]
+    CoreModule,
+    #[error("the text cannot be read:\n{0}")]
+    Text(String),
+    #[error("the component is not valid: {0:#}")]
+    Invalid(anyhow::Error),
+    #[error("{0:#}")]
+    Host(anyhow::Error),
+}
+
+/// A compiled component.
+#[derive(Debug, Clone)]
+pub struct Component {
+    pub(crate) inner: component::Component,
+    pub imports: Vec<Item>,
+    pub exports: Vec<Item>,
+    /// Bytes of the component as it was given.
+    pub size: usize,
+    /// Which engine it was compiled for.
+    pub kind: Kind,
+    /// Why it was not compiled for the pool.
+    pub note: Option<String>,
+    /// Whether the code came from the cache.
+    pub cached: bool,
+}
+
+/// An import or export by its name, such as `wasi:http/types@0.2.4`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    pub name: String,
+    pub is_interface: bool,
+    /// The functions of an interface.
+    pub functions: Vec<String>,
+}
+
+impl fmt::Display for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl Component {
+    /// Compiles a component, binary or text, or takes its code from the cache.
+    ///
+    /// # Errors
+    /// [`Error`] says what the bytes are instead.
+    pub fn compile(
+        engines: &Engines,
+        bytes: &[u8],
+        metered: bool,
+        cache: Option<&Cache>,
+    ) -> Result<Self, Error> {
+        let binary = binary(bytes)?;
+        match Self::compile_for(engines, &binary, Kind { pooled: true, metered }, cache) {
+            Ok(component) => Ok(component),
+            Err(why) => {
+                // It does not fit the pool, or it is wrong: then the other engine says so too.
+                let kind = Kind { pooled: false, metered };
+                let mut component = Self::compile_for(engines, &binary, kind, cache)?;
+                component.note = Some(format!("does not fit the instance pool: {}", reason(&why)));
+                Ok(component)
+            }
+        }
+    }
+
+    fn compile_for(
+        engines: &Engines,
+        binary: &[u8],
+        kind: Kind,
+        cache: Option<&Cache>,
+    ) -> Result<Self, Error> {
+        let engine = engines.get(kind).map_err(Error::Host)?;
+        let found = cache.and_then(|cache| cache.load(engine, binary));
+        let cached = found.is_some();
+        let inner = match found {
+            Some(component) => component,
+            None => {
+                let compiled = component::Component::from_binary(engine, binary)
+                    .map_err(|error| Error::Invalid(error.into()))?;
+                if let Some(cache) = cache {
+                    cache.store(engine, binary, &compiled);
+                }
+                compiled
+            }
+        };
+        let kinds = inner.component_type();
+        let imports = kinds.imports(engine).map(|(name, item)| self::item(engine, name, &item.ty)).collect();
+        let exports = kinds.exports(engine).map(|(name, item)| self::item(engine, name, &item.ty)).collect();
+        Ok(Self { inner, imports, exports, size: binary.len(), kind, note: None, cached })
+    }
+
+    /// Whether it exports this interface, in whatever compatible version.
+    #[must_use]
+    pub fn exports_interface(&self, interface: &str) -> bool {
+        self.exports.iter().any(|item| item.name.split('@').next() == Some(interface))
+    }
+
+    /// Whether it imports this interface, in whatever version.
+    #[must_use]
+    pub fn imports_interface(&self, interface: &str) -> bool {
+        self.imports.iter().any(|item| item.name.split('@').next() == Some(interface))
+    }
+}
+
+/// The last line of a chain of errors says what the matter is.
+fn reason(error: &Error) -> String {
+    match error {
+        Error::Invalid(error) | Error::Host(error) => error.root_cause().to_string(),
+        other => other.to_string(),
+    }
+}
+
+fn item(engine: &wasmtime::Engine, name: &str, item: &ComponentItem) -> Item {
+    let functions = match item {
+        ComponentItem::ComponentInstance(instance) => instance
+            .exports(engine)
+            .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)))
+            .map(|(name, _)| name.to_owned())
+            .collect(),
+        _ => vec![],
+    };
+    let is_interface = matches!(item, ComponentItem::ComponentInstance(_));
+    Item { name: name.to_owned(), is_interface, functions }
+}
+
+/// The binary form of a component: what is text is assembled.
+fn binary(bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    const MAGIC: &[u8] = b"\0asm";
+    if bytes.starts_with(MAGIC) {
+        // The four bytes behind the magic number: version (16 bits) and layer (16 bits), of which 1 is a component.
+        return match bytes.get(4..8) {
+            Some([_, _, 1, 0]) => Ok(bytes.to_vec()),
+            Some([1, 0, 0, 0]) => Err(Error::CoreModule),
+            _ => Err(Error::NotWasm("the magic number of WebAssembly, but no version that is known".into())),
+        };
+    }
+    if std::str::from_utf8(bytes).is_ok_and(looks_like_text) {
+        let binary = wat::parse_bytes(bytes).map_err(|error| Error::Text(error.to_string()))?.into_owned();
+        return self::binary(&binary);
+    }
+    let start = &bytes[..bytes.len().min(16)];
+    Err(Error::NotWasm(if start.is_empty() {
+        "nothing: it is empty".into()
+    } else {
+        format!("{:?}", start.escape_ascii().to_string())
+    }))
+}
+
+fn looks_like_text(text: &str) -> bool {
+    text.trim_start().starts_with(['(', ';'])
+}

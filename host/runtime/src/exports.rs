@@ -1,0 +1,3 @@
+//! How the host calls a component: a file for each handler that components export.
+
+pub mod http;

@@ -1,0 +1,246 @@
+//! Calls a component's `wasi:http/incoming-handler`.
+//!
+//! The guest runs inside the connection's own task: first until it has answered, then whenever the
+//! connection asks for more of the body. A connection that is gone drops the guest in the middle.
+
+use std::{
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http::{Request, Response, header::CONTENT_LENGTH};
+use http_body::{Body, Frame, SizeHint};
+use mecha_primitives::identity::Identity;
+use tokio::sync::oneshot;
+use wasmtime_wasi_http::{
+    WasiHttpView as _,
+    p2::{bindings::http::types::Scheme, body::HyperOutgoingBody},
+};
+
+use crate::{
+    fault::{Fault, Kind},
+    micrologic::Micrologic,
+};
+
+/// The interface, without its version.
+pub const INTERFACE: &str = "wasi:http/incoming-handler";
+
+type Error = wasmtime_wasi_http::Error;
+
+/// Told once how the call ended, after its last byte. A call that is dropped ended as cancelled.
+pub struct Ending(Option<Box<dyn FnOnce(Result<(), Fault>) + Send>>);
+
+impl Ending {
+    pub fn new(told: impl FnOnce(Result<(), Fault>) + Send + 'static) -> Self {
+        Self(Some(Box::new(told)))
+    }
+
+    fn tell(mut self, outcome: Result<(), Fault>) {
+        if let Some(told) = self.0.take() {
+            told(outcome);
+        }
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if let Some(told) = self.0.take() {
+            told(Err(Fault::new(Kind::Cancelled, "nobody waits for the answer any more")));
+        }
+    }
+}
+
+type Guest = Pin<Box<dyn Future<Output = Result<(), Kind>> + Send>>;
+
+/// Calls the handler and waits for the head of its answer. The body is made while it is read.
+///
+/// # Errors
+/// The kind of fault that ended the call before it had answered; `ending` has heard the rest.
+pub async fn handle<B>(
+    micrologic: &Micrologic,
+    identity: Arc<Identity>,
+    request: Request<B>,
+    ending: Ending,
+) -> Result<Response<GuestBody>, Kind>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Error>,
+{
+    let (sender, mut answer) = oneshot::channel();
+    let mut guest: Guest = Box::pin(run(micrologic.clone(), identity, request, sender, ending));
+    let head = tokio::select! {
+        biased;
+        ended = &mut guest => {
+            ended?;
+            guest = Box::pin(std::future::ready(Ok(())));
+            answer.try_recv().map_err(|_| Kind::NoAnswer)?
+        }
+        head = &mut answer => match head {
+            Ok(head) => head,
+            // The guest gave the answer back unused, and will end now.
+            Err(_) => return Err(guest.await.err().unwrap_or(Kind::NoAnswer)),
+        },
+    };
+    let response = head.map_err(|code| {
+        tracing::debug!(?code, "the component answered with an error code");
+        Kind::NoAnswer
+    })?;
+    Ok(response.map(|body| GuestBody::new(guest, body)).map_length())
+}
+
+/// Tells the body how long it will be, if the head says so.
+trait MapLength {
+    fn map_length(self) -> Self;
+}
+
+impl MapLength for Response<GuestBody> {
+    fn map_length(mut self) -> Self {
+        let length = self.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        self.body_mut().left = length;
+        self
+    }
+}
+
+type Answer = Result<Response<HyperOutgoingBody>, wasmtime_wasi_http::p2::bindings::http::types::ErrorCode>;
+
+async fn run<B>(
+    micrologic: Micrologic,
+    identity: Arc<Identity>,
+    request: Request<B>,
+    sender: oneshot::Sender<Answer>,
+    ending: Ending,
+) -> Result<(), Kind>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Error>,
+{
+    let wall_time = micrologic.limits().wall_time;
+    let answered = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let call =
+        AssertUnwindSafe(call(&micrologic, identity, request, sender, answered.clone())).catch_unwind();
+    let outcome = match tokio::time::timeout(wall_time, call).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(panic)) => Err(Fault::new(Kind::Host, panic_text(&*panic))),
+        Err(_) => Err(Fault::new(Kind::Deadline, format!("not done after {wall_time:?}"))),
+    };
+    let kind = outcome.as_ref().err().map(|fault| fault.kind);
+    ending.tell(outcome);
+    kind.map_or(Ok(()), Err)
+}
+
+async fn call<B>(
+    micrologic: &Micrologic,
+    identity: Arc<Identity>,
+    request: Request<B>,
+    sender: oneshot::Sender<Answer>,
+    answered: Arc<std::sync::atomic::AtomicBool>,
+) -> Result<(), Fault>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Error>,
+{
+    use std::sync::atomic::Ordering;
+    let host = |error: anyhow::Error| Fault::new(Kind::Host, format!("{error:?}"));
+    let proxy =
+        micrologic.http().ok_or_else(|| Fault::new(Kind::Host, "the component exports no HTTP handler"))?;
+    let mut store = micrologic.store(identity).map_err(host)?;
+    let flag = answered.clone();
+    let told = move |answer: Answer| {
+        flag.store(true, Ordering::Relaxed);
+        // Nobody listens if the connection is gone.
+        _ = sender.send(answer);
+    };
+    let mut http = store.data_mut().http();
+    let request = http.new_incoming_request(Scheme::Http, request).map_err(|error| host(error.into()))?;
+    let out = http.new_response_outparam_from_callback(told).map_err(|error| host(error.into()))?;
+    let done = async {
+        let instance = proxy.instantiate_async(&mut store).await?;
+        instance.wasi_http_incoming_handler().call_handle(&mut store, request, out).await
+    };
+    match done.await {
+        Ok(()) if !answered.load(Ordering::Relaxed) => {
+            Err(Fault::new(Kind::NoAnswer, "the handler returned without an answer"))
+        }
+        Ok(()) => Ok(()),
+        Err(error) => Err(Fault::of(&error, store.data())),
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("the host panicked: {}", text.unwrap_or("without a message"))
+}
+
+/// The body of an answer, which runs the guest that is making it.
+pub struct GuestBody {
+    guest: Option<Guest>,
+    body: HyperOutgoingBody,
+    /// Bytes that the head still promises.
+    left: Option<u64>,
+    ended: bool,
+}
+
+impl GuestBody {
+    fn new(guest: Guest, body: HyperOutgoingBody) -> Self {
+        Self { guest: Some(guest), body, left: None, ended: false }
+    }
+
+    /// Whether the reader has got all that it was promised.
+    fn is_complete(&self) -> bool {
+        self.ended || self.left == Some(0)
+    }
+}
+
+impl Body for GuestBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        // The guest first: it makes what is then read. How it ends, its ending tells.
+        if let Some(guest) = &mut self.guest
+            && guest.as_mut().poll(cx).is_ready()
+        {
+            self.guest = None;
+        }
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => match frame.data_ref() {
+                Some(data) => self.left = self.left.map(|left| left.saturating_sub(data.len() as u64)),
+                None => self.ended = true,
+            },
+            Poll::Ready(None) => self.ended = true,
+            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for GuestBody {
+    fn drop(&mut self) {
+        // A guest whose answer has been read in full may still have work to do, until its deadline.
+        // One whose reader has gone is dropped with this body.
+        if self.is_complete()
+            && let Some(guest) = self.guest.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(guest);
+        }
+    }
+}

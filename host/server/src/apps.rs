@@ -1,0 +1,133 @@
+//! The live set: the apps that are served right now. It changes as a whole, under load, without a lock.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use arc_swap::ArcSwap;
+use mecha_primitives::{commit::Engine as _, name};
+use mecha_runtime::micrologic::Micrologic;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::{metrics, route::Table};
+
+/// The live set, behind a pointer that can be changed.
+#[derive(Debug)]
+pub struct Apps(ArcSwap<Live>);
+
+impl Apps {
+    #[must_use]
+    pub fn new(live: Live) -> Self {
+        Self(ArcSwap::from_pointee(live))
+    }
+
+    /// What is live now. A request holds on to it, even if the set changes meanwhile.
+    #[must_use]
+    pub fn live(&self) -> arc_swap::Guard<Arc<Live>> {
+        self.0.load()
+    }
+
+    /// As [`live`](Self::live), to be held across an await.
+    #[must_use]
+    pub fn live_owned(&self) -> Arc<Live> {
+        self.0.load_full()
+    }
+}
+
+/// A set of apps, with the routes that lead to their components.
+#[derive(Debug)]
+pub struct Live {
+    pub routes: Table<Arc<Target>>,
+    pub engines: HashMap<name::Tenant, mecha_backends::embedded::Engine>,
+}
+
+impl Live {
+    /// Finishes what is written and closes all storage.
+    pub async fn close(&self) {
+        for engine in self.engines.values() {
+            engine.close().await;
+        }
+    }
+
+    /// What is stored, for the operator.
+    pub async fn measure(&self, metrics: &metrics::Metrics) {
+        for (tenant, engine) in &self.engines {
+            match engine.usage().await {
+                Ok(usage) => {
+                    for (account, bytes) in usage {
+                        let account = String::from_utf8_lossy(&account).trim_end_matches('/').to_owned();
+                        metrics.stored(tenant.as_str(), account, bytes);
+                    }
+                }
+                Err(error) => tracing::debug!(%tenant, %error, "cannot measure what is stored"),
+            }
+        }
+    }
+}
+
+/// A component of an app, as triggers see it.
+pub struct Target {
+    pub tenant: name::Tenant,
+    pub app: name::App,
+    pub component: name::Component,
+    pub micrologic: Micrologic,
+    pub labels: metrics::Component,
+    permits: Arc<Semaphore>,
+    waiting: AtomicUsize,
+}
+
+/// For each call in flight this many may wait for its permit. Beyond that callers are refused at once.
+const WAITING_PER_PERMIT: usize = 10;
+
+impl Target {
+    #[must_use]
+    pub fn new(
+        tenant: name::Tenant,
+        app: name::App,
+        component: name::Component,
+        micrologic: Micrologic,
+    ) -> Self {
+        let permits = Arc::new(Semaphore::new(micrologic.limits().concurrency as usize));
+        let labels = metrics::Component::new(&tenant, &app, &component);
+        Self { tenant, app, component, micrologic, labels, permits, waiting: AtomicUsize::new(0) }
+    }
+
+    /// A permit for one call. `None` if too many wait for one already.
+    pub async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
+            return Some(permit);
+        }
+        let bound = self.micrologic.limits().concurrency as usize * WAITING_PER_PERMIT;
+        let waiting = Waiting::begin(&self.waiting, bound)?;
+        let permit = self.permits.clone().acquire_owned().await.ok();
+        drop(waiting);
+        permit
+    }
+}
+
+/// Counts itself for as long as it lives, so that one that gives up is not counted for ever.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn begin(count: &'a AtomicUsize, bound: usize) -> Option<Self> {
+        let counted = Self(count);
+        (count.fetch_add(1, Ordering::Relaxed) < bound).then_some(counted)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.tenant, self.app, self.component)
+    }
+}

@@ -1,0 +1,120 @@
+//! The command line: a file for each command.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::log;
+
+mod build;
+mod check;
+mod completions;
+mod inspect;
+mod new;
+mod schema;
+pub mod serve;
+
+/// What the process answers when it ends. Documented in `docs/cli.md`.
+pub mod exit {
+    /// All went well.
+    pub const OK: u8 = 0;
+    /// The app is wrong: its manifest, a component, or a grant.
+    pub const APP: u8 = 1;
+    // 2 is the command line's own: a flag that does not exist, a value that cannot be read.
+    /// The machine is in the way: a port in use, a data directory that cannot be written.
+    pub const MACHINE: u8 = 3;
+    /// A second signal ended the process at once.
+    pub const INTERRUPTED: u8 = 130;
+}
+
+/// Serves WebAssembly components, and gives them state, messaging, invocation and more.
+#[derive(Debug, Parser)]
+#[command(name = "mecha-host", version, max_term_width = 100)]
+struct Cli {
+    /// What to log, in the syntax of RUST_LOG: `info`, `warn,guest=info`. Default: RUST_LOG, else `info`
+    #[arg(long, global = true, value_name = "FILTER")]
+    log: Option<String>,
+    /// How to log (to stderr)
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    log_format: log::Format,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve a component, or the app of a manifest
+    Serve(serve::Args),
+    /// Run the build commands of a manifest
+    Build(build::Args),
+    /// Check all that `serve` checks, without serving
+    Check(check::Args),
+    /// Show a component's imports, exports and size, and the smallest manifest that would run it
+    Inspect(inspect::Args),
+    /// Print the JSON Schema of the manifest, for editors
+    Schema,
+    /// Begin a new app from a template
+    New(new::Args),
+    /// Print completions for a shell
+    Completions(completions::Args),
+}
+
+/// The compiled-code cache, for every command that compiles.
+#[derive(Debug, clap::Args)]
+struct CacheArgs {
+    /// The folder of compiled components. Default: `mecha-host` in the user's cache folder
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+    /// Compile every component anew
+    #[arg(long, conflicts_with = "cache")]
+    no_cache: bool,
+}
+
+impl CacheArgs {
+    /// The cache, if it is wanted and can be trusted. That there is none is no reason not to go on.
+    fn open(&self) -> Option<mecha_runtime::cache::Cache> {
+        if self.no_cache {
+            return None;
+        }
+        let folder = self.cache.clone().or_else(default_cache)?;
+        mecha_runtime::cache::Cache::open(&folder)
+            .inspect_err(|error| tracing::warn!("compiled code is not cached: {error:#}"))
+            .ok()
+    }
+}
+
+fn default_cache() -> Option<PathBuf> {
+    let xdg = std::env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    Some(xdg.or_else(home)?.join("mecha-host"))
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = log::start(cli.log.as_deref(), cli.log_format) {
+        return fail(exit::APP, &error);
+    }
+    ExitCode::from(match cli.command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Build(args) => build::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Schema => schema::run(),
+        Command::New(args) => new::run(&args),
+        Command::Completions(args) => completions::run(&args, Cli::command),
+    })
+}
+
+use clap::CommandFactory as _;
+
+/// Says what is in the way, with the whole chain of causes.
+#[expect(clippy::print_stderr, reason = "the command line speaks to people here")]
+fn say(error: &anyhow::Error) {
+    eprintln!("error: {error:#}");
+}
+
+fn fail(code: u8, error: &anyhow::Error) -> ExitCode {
+    say(error);
+    ExitCode::from(code)
+}

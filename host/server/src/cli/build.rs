@@ -1,0 +1,60 @@
+//! `mecha-host build`: runs the build commands of a manifest.
+
+use std::{path::PathBuf, process::Command};
+
+use anyhow::{Context as _, bail};
+use mecha_manifest as manifest;
+
+use super::{exit, say};
+use crate::{
+    files::{self, HostSecrets, Kind},
+    load::Report,
+    summary,
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A manifest, or a folder with one
+    #[arg(default_value = ".")]
+    path: PathBuf,
+}
+
+pub fn run(args: &Args) -> u8 {
+    match build(args) {
+        Ok(code) => code,
+        Err(error) => {
+            say(&error);
+            exit::APP
+        }
+    }
+}
+
+fn build(args: &Args) -> anyhow::Result<u8> {
+    let source = files::find(&args.path)?;
+    let Kind::Manifest { file, text } = &source.kind else {
+        bail!("{} is a component, and built already", args.path.display());
+    };
+    let app = match manifest::load(file, text, &HostSecrets { folder: &source.folder }) {
+        Ok((app, _)) => app,
+        Err(problems) => {
+            summary::report(&Report { problems, text: text.clone() }, false);
+            return Ok(exit::APP);
+        }
+    };
+    let mut built = 0;
+    for component in &app.components {
+        let Some(command) = &component.build else { continue };
+        tracing::info!(component = %component.name, command, "building");
+        let status = Command::new("sh")
+            .args(["-c", command])
+            .current_dir(&source.folder)
+            .status()
+            .with_context(|| format!("cannot run the build command of `{}`", component.name))?;
+        if !status.success() {
+            bail!("the build command of `{}` failed ({status}): {command}", component.name);
+        }
+        built += 1;
+    }
+    summary::built(built, app.components.len());
+    Ok(exit::OK)
+}

@@ -1,0 +1,152 @@
+//! `mecha-host serve`: from a path to HTTP.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, anyhow};
+use mecha_primitives::name;
+use mecha_runtime::call::Services;
+use tokio::net::TcpListener;
+
+use super::{CacheArgs, exit, say};
+use crate::{
+    admin::Admin,
+    apps::Apps,
+    clock::{Randomness, SystemClock},
+    dispatch::Dispatcher,
+    fault::Plan,
+    files::{self, Source},
+    load::{self, Loaded},
+    metrics::Metrics,
+    progress::Progress,
+    shutdown::Shutdown,
+    summary,
+    triggers::http::Http,
+    wire::{Host, wire},
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A component (.wasm or .wat), a manifest, or a folder with one
+    path: PathBuf,
+    /// Where to listen for HTTP; port 0 takes any free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Where to keep data. Default: `.mecha` beside the manifest or component
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where to listen for /healthz, /readyz and /metrics. Default: nowhere
+    #[arg(long, value_name = "ADDR")]
+    admin: Option<SocketAddr>,
+    /// How long calls in flight may take to finish after SIGTERM, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    grace: u64,
+    /// Treat warnings about the app as errors
+    #[arg(long)]
+    strict: bool,
+    /// Print what is served as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    cache: CacheArgs,
+    /// For tests: make the nth operation fail or crash the host, such as `state.set=crash@3`
+    #[arg(long, hide = true, value_name = "OPERATION=ACTION[@N]")]
+    fault: Vec<Plan>,
+}
+
+/// Serves until a signal ends it.
+pub fn run(args: &Args) -> u8 {
+    let source = match files::find(&args.path) {
+        Ok(source) => source,
+        Err(error) => {
+            say(&error);
+            return exit::APP;
+        }
+    };
+    let cache = args.cache.open();
+    let options = load::Options { cache: cache.as_ref(), strict: args.strict, progress: &Progress };
+    let loaded = match load::load(&source, &options) {
+        Ok(loaded) => loaded,
+        Err(report) => {
+            summary::report(&report, args.json);
+            return exit::APP;
+        }
+    };
+    summary::warnings(&loaded.warnings);
+    let served = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+        .and_then(|runtime| runtime.block_on(serve(args, &source, loaded)));
+    match served {
+        Ok(()) => exit::OK,
+        Err(error) => {
+            say(&error);
+            exit::MACHINE
+        }
+    }
+}
+
+async fn serve(args: &Args, source: &Source, loaded: Loaded) -> anyhow::Result<()> {
+    more_files();
+    let shutdown = Shutdown::at_signals().context("cannot listen to signals")?;
+    let metrics = Arc::new(Metrics::new());
+    let random = Arc::new(Randomness::from_system());
+    let clock = Arc::new(SystemClock);
+    let services = Arc::new(Services {
+        clock: clock.clone(),
+        random: random.forks(),
+        observer: metrics.clone(),
+        faults: Plan::combined(&args.fault),
+    });
+    let data = args.data.clone().unwrap_or_else(|| source.folder.join(".mecha"));
+    let tenant = name::Tenant::default();
+    let host = Host { services, metrics: metrics.clone(), tenant, data: &data };
+    // Nothing listens before everything is wired.
+    let (live, lock) = wire(&loaded, &host)?;
+    let listener = listen(args.listen, "--listen").await?;
+    let admin = match args.admin {
+        Some(address) => Some(listen(address, "--admin").await?),
+        None => None,
+    };
+    summary::serving(&loaded, lock.is_some().then_some(&*data), args.json);
+    let headers = loaded.app.components.iter().map(|component| component.limits.request_headers).max();
+    drop(loaded);
+    let apps = Arc::new(Apps::new(live));
+    if let Some(admin) = admin {
+        summary::admin(admin.local_addr()?);
+        let server = Admin { apps: apps.clone(), metrics: metrics.clone(), shutdown: shutdown.clone() };
+        tokio::spawn(server.run(admin));
+    }
+    let dispatcher = Dispatcher { clock, random, metrics, shutdown: shutdown.clone() };
+    let headers = usize::try_from(headers.unwrap_or_default()).unwrap_or(usize::MAX);
+    let http = Http { apps: apps.clone(), dispatcher, shutdown: shutdown.clone(), headers };
+    summary::listening(listener.local_addr()?, args.json);
+    let grace = Duration::from_secs(args.grace);
+    http.run(listener, grace).await;
+    if !shutdown.finish(grace).await {
+        tracing::warn!(grace = args.grace, "some calls did not finish within the grace period");
+    }
+    apps.live_owned().close().await;
+    drop(lock);
+    tracing::info!("ended");
+    Ok(())
+}
+
+async fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => anyhow!(
+            "{address} is in use by another process; name another address with {flag}, or port 0 for any free one"
+        ),
+        _ => anyhow!("cannot listen on {address} ({flag}): {error}"),
+    })
+}
+
+/// Raises the soft limit of open files to the hard one: each connection needs one.
+fn more_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(%error, "cannot raise the limit of open files");
+    }
+}

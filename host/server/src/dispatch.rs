@@ -1,0 +1,165 @@
+//! One call of one component: a permit, an identity, a deadline; and what its end means.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use mecha_primitives::{clock::Clock, identity::Identity};
+use mecha_runtime::{
+    exports::http::{Ending, GuestBody, handle},
+    fault::{Fault, Kind},
+};
+
+use crate::{apps::Target, body::Bounded, clock::Randomness, metrics::Metrics, shutdown::Shutdown, trace};
+
+/// What the host answers with: a component's body, or a text of its own.
+pub type Answer = Response<Either<GuestBody, Full<Bytes>>>;
+
+/// Makes calls.
+#[derive(Debug, Clone)]
+pub struct Dispatcher {
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<Randomness>,
+    pub metrics: Arc<Metrics>,
+    pub shutdown: Shutdown,
+}
+
+/// How long a refused client is asked to wait, in seconds.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+
+impl Dispatcher {
+    /// Calls a component with an HTTP request. Whatever happens, there is an answer.
+    pub async fn http(&self, target: &Arc<Target>, request: Request<Incoming>) -> Answer {
+        let limits = target.micrologic.limits();
+        let declared =
+            request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+        if declared.zip(limits.request_body).is_some_and(|(length, limit)| length > limit) {
+            self.metrics.refused(&target.labels, "request-body");
+            return problem(StatusCode::PAYLOAD_TOO_LARGE, None);
+        }
+        let permit = match tokio::time::timeout(limits.wall_time, target.permit()).await {
+            Ok(Some(permit)) => permit,
+            Ok(None) | Err(_) => {
+                self.metrics.refused(&target.labels, "concurrency");
+                return problem(StatusCode::SERVICE_UNAVAILABLE, None);
+            }
+        };
+        let (request, identity) = self.identify(target, request);
+        let (parts, body) = request.into_parts();
+        let (body, too_large) = Bounded::new(body, limits.request_body);
+        let call = identity.call.to_string();
+        let ending = self.ending(target, &identity, permit);
+        match handle(&target.micrologic, identity, Request::from_parts(parts, body), ending).await {
+            Ok(response) => response.map(Either::Left),
+            Err(_) if too_large.load(Ordering::Relaxed) => {
+                self.metrics.refused(&target.labels, "request-body");
+                problem(StatusCode::PAYLOAD_TOO_LARGE, Some(&call))
+            }
+            Err(kind) => problem(status(kind), Some(&call)),
+        }
+    }
+
+    /// Gives the call its identity, and the request the trace that it belongs to.
+    fn identify<B>(&self, target: &Target, mut request: Request<B>) -> (Request<B>, Arc<Identity>) {
+        let deadline = self.clock.now() + target.micrologic.limits().wall_time;
+        let call = self.random.call_id();
+        let incoming = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+        let traceparent = trace::child(incoming, self.random.bytes(), self.random.bytes());
+        if let Ok(value) = HeaderValue::from_str(&traceparent) {
+            request.headers_mut().insert("traceparent", value);
+        }
+        let mut identity = Identity::new(
+            target.tenant.clone(),
+            target.app.clone(),
+            target.component.clone(),
+            call,
+            deadline,
+        );
+        identity.traceparent = Some(traceparent);
+        (request, Arc::new(identity))
+    }
+
+    /// What happens when the call has ended, however it does.
+    fn ending(
+        &self,
+        target: &Arc<Target>,
+        identity: &Arc<Identity>,
+        permit: tokio::sync::OwnedSemaphorePermit,
+    ) -> Ending {
+        let (metrics, target, identity) = (self.metrics.clone(), target.clone(), identity.clone());
+        // The process does not end before the call has.
+        let token = self.shutdown.tasks().token();
+        let began = began();
+        metrics.began(&target.labels);
+        Ending::new(move |outcome| {
+            identity.cancel.cancel();
+            let kind = outcome.as_ref().err().map(|fault| fault.kind);
+            metrics.ended(
+                &target.labels,
+                kind.map_or("ok", Kind::as_str),
+                kind.and_then(Kind::limit),
+                began.elapsed(),
+            );
+            if let Err(fault) = outcome {
+                log(&identity, &fault);
+            }
+            drop((permit, token));
+        })
+    }
+}
+
+/// One event that tells the operator all.
+fn log(identity: &Identity, fault: &Fault) {
+    let Identity { tenant, app, component, call, attempt, .. } = identity;
+    let (kind, detail) = (fault.kind.as_str(), fault.detail.as_str());
+    if fault.kind == Kind::Cancelled {
+        tracing::debug!(%tenant, %app, %component, %call, attempt, fault = kind, detail, "call ended early");
+    } else {
+        tracing::error!(%tenant, %app, %component, %call, attempt, fault = kind, detail, "call failed");
+    }
+}
+
+/// What a fault means to an HTTP client.
+fn status(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::Deadline => StatusCode::GATEWAY_TIMEOUT,
+        Kind::Busy | Kind::Fuel => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::Trap
+        | Kind::Memory
+        | Kind::Stack
+        | Kind::Exit
+        | Kind::NoAnswer
+        | Kind::Handles
+        | Kind::Cancelled
+        | Kind::Host => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// An answer of the host's own, which tells nothing internal: the call's id leads the operator to the log.
+/// (RFC 9457, Problem Details for HTTP APIs.)
+#[must_use]
+pub fn problem(status: StatusCode, call: Option<&str>) -> Answer {
+    let title = status.canonical_reason().unwrap_or("Error");
+    let mut body = serde_json::json!({ "title": title, "status": status.as_u16() });
+    if let Some(call) = call {
+        body["call"] = call.into();
+    }
+    let mut response = Response::new(Either::Right(Full::from(format!("{body}\n"))));
+    *response.status_mut() = status;
+    let headers: &mut HeaderMap = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+    }
+    response
+}
+
+#[expect(clippy::disallowed_methods, reason = "a duration for the operator's metrics: nothing depends on it")]
+fn began() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,3 @@
+//! What causes calls: a file for each kind of trigger.
+
+pub mod http;

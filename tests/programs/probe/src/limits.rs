@@ -1,0 +1,66 @@
+//! Everything that an instance can use too much of.
+
+use std::hint::black_box;
+
+use mecha_guest::{
+    http::{Error, Response},
+    wasi::{clocks::monotonic_clock, http::types::Fields},
+};
+
+/// Runs for ever without a single call to the host.
+pub(crate) fn spin() -> ! {
+    loop {
+        black_box(());
+    }
+}
+
+/// Takes memory until there is none, and writes to all of it.
+pub(crate) fn grow() -> ! {
+    let mut taken = Vec::new();
+    loop {
+        taken.push(black_box(vec![1_u8; 1 << 20]));
+    }
+}
+
+/// Recurses for ever, with something on the stack at each depth that is needed after the return.
+#[expect(unconditional_recursion, reason = "this is what it is for")]
+pub(crate) fn overflow(depth: u64) -> u64 {
+    let frame = black_box([depth; 64]);
+    overflow(depth + 1) + black_box(&frame).iter().sum::<u64>()
+}
+
+/// Waits for something that does not happen.
+pub(crate) fn never() -> Result<Response, Error> {
+    monotonic_clock::subscribe_instant(u64::MAX).block();
+    Ok(Response::text("the end of time\n"))
+}
+
+/// Makes resources and keeps all of them.
+pub(crate) fn leak(n: u64) -> Result<Response, Error> {
+    let mut kept = Vec::new();
+    while (kept.len() as u64) < n {
+        kept.push(Fields::new());
+    }
+    Ok(Response::text(format!("holds {} resources\n", kept.len())))
+}
+
+/// Answers with so many bytes of headers, or tells why it cannot.
+pub(crate) fn fields(bytes: u64) -> Result<Response, Error> {
+    let value = "v".repeat(1 << 10);
+    let mut headers = Vec::new();
+    let mut left = bytes;
+    while left > 0 {
+        let (now, _) = value.split_at(usize::try_from(left).unwrap_or(value.len()).min(value.len()));
+        headers.push((format!("x-{}", headers.len()), now.to_owned()));
+        left -= now.len() as u64;
+    }
+    // First without an answer: an error of the fields is told, a trap tells itself.
+    let fields = Fields::new();
+    for (name, value) in &headers {
+        if let Err(error) = fields.append(name, value.as_bytes()) {
+            return Ok(Response::text(format!("{error:?}\n")));
+        }
+    }
+    let response = Response::text(format!("{} headers\n", headers.len()));
+    Ok(headers.iter().fold(response, |response, (name, value)| response.append(name, value)))
+}
