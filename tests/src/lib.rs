@@ -4,10 +4,16 @@
 //! |---|---|
 //! | [`simdisk`] | a disk that crashes, tears, fails and fills up, by seed |
 //! | [`countdisk`] | a disk that counts what is asked of it |
+//! | [`host`] | the real binary, started and killed |
+//! | [`client`] | plain HTTP, and bytes that are no HTTP |
+//! | [`transcript`] | recorded sessions, replayed |
 //! | [`model`] | what an engine's records should be, without an engine |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a kit for tests: what cannot go on panics")]
 
+pub mod client;
 pub mod countdisk;
+pub mod host;
 pub mod model;
 pub mod simdisk;
+pub mod transcript;

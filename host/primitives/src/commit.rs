@@ -22,6 +22,8 @@ pub struct Version([u8; Self::LEN]);
 
 impl Version {
     pub const LEN: usize = 24;
+    /// A version that no write is ever given: an expectation of it never holds.
+    pub const NEVER: Self = Self([u8::MAX; Self::LEN]);
 
     #[must_use]
     pub fn new(call: CallId, attempt: u32, ordinal: u32) -> Self {

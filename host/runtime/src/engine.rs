@@ -69,6 +69,8 @@ impl Engines {
             wanted >> 30,
             ADDRESS_SPACE >> 30
         );
+        // A guest can ask for the text of an error: it must not hold a backtrace of the host.
+        wasmtime::error::disable_backtrace();
         Ok(Self { settings, engines: Default::default(), making: Mutex::new(()) })
     }
 

@@ -134,7 +134,8 @@ fn closed_or_failed(error: StreamError) -> io::Error {
 fn failed(failure: &StreamFailure) -> io::Error {
     match http_error_code(failure) {
         Some(code) => io::Error::other(BodyError(code)),
-        None => io::Error::other(failure.to_debug_string()),
+        // The first line says what happened. What a host may put behind it is for whoever debugs the host.
+        None => io::Error::other(failure.to_debug_string().lines().next().unwrap_or_default().to_owned()),
     }
 }
 

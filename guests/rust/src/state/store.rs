@@ -1,10 +1,11 @@
 //! One store, one key at a time.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Error, Etag, Item, Options, Scan, Transaction, When, options::millis, raw};
+use crate::wasi::random::random;
 
 /// A store that the component's configuration grants.
 ///
@@ -101,7 +102,7 @@ impl Store {
     }
 
     /// Reads a value, changes it and writes it back, unless somebody else wrote in between: then again, with
-    /// what is there now, up to sixteen times. So `change` may run several times.
+    /// what is there now, up to sixteen times, with pauses of up to 256 ms. So `change` may run several times.
     ///
     /// `change` is given `None` if the key is absent, and returns `None` to leave everything as it is. The
     /// value keeps its expiry and media type. Returns the value that is there now.
@@ -114,7 +115,7 @@ impl Store {
         mut change: impl FnMut(Option<T>) -> Option<T>,
     ) -> Result<Option<T>, Error> {
         let mut conflict = Error::Conflict(None);
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
             let (old, options) = match self.get(key)? {
                 None => (None, Options::new().if_absent()),
                 Some(item) => (Some(item.json()?), item.same().if_match(&item.etag)),
@@ -125,6 +126,9 @@ impl Store {
                 Err(error @ Error::Conflict(_)) => conflict = error,
                 Err(error) => return Err(error),
             }
+            // Those who met here must not meet again: each waits for another time, and longer each time.
+            let most_ms = 8 << attempt.min(5);
+            thread::sleep(Duration::from_millis(random::get_random_u64() % most_ms));
         }
         Err(conflict)
     }

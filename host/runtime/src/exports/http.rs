@@ -184,11 +184,13 @@ pub struct GuestBody {
     /// Bytes that the head still promises.
     left: Option<u64>,
     ended: bool,
+    /// The guest ended with a fault before it had ended its body.
+    faulted: bool,
 }
 
 impl GuestBody {
     fn new(guest: Guest, body: HyperOutgoingBody) -> Self {
-        Self { guest: Some(guest), body, left: None, ended: false }
+        Self { guest: Some(guest), body, left: None, ended: false, faulted: false }
     }
 
     /// Whether the reader has got all that it was promised.
@@ -207,12 +209,17 @@ impl Body for GuestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         // The guest first: it makes what is then read. How it ends, its ending tells.
         if let Some(guest) = &mut self.guest
-            && guest.as_mut().poll(cx).is_ready()
+            && let Poll::Ready(outcome) = guest.as_mut().poll(cx)
         {
+            self.faulted = outcome.is_err() && !self.ended;
             self.guest = None;
         }
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         match &polled {
+            // What a guest left behind half done must not look whole.
+            Poll::Ready(None) if self.faulted && !self.is_complete() => {
+                return Poll::Ready(Some(Err(Error::HttpResponseIncomplete)));
+            }
             Poll::Ready(Some(Ok(frame))) => match frame.data_ref() {
                 Some(data) => self.left = self.left.map(|left| left.saturating_sub(data.len() as u64)),
                 None => self.ended = true,

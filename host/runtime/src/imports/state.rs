@@ -353,20 +353,16 @@ fn bounded(requests: usize) -> Result<(), Error> {
 }
 
 fn step(key: &str, precondition: Option<Precondition>, action: Action) -> Result<Step, Error> {
-    let expect = precondition.map(expect).transpose()?;
-    Ok(Step { key: Key::new(key)?, expect, action })
+    Ok(Step { key: Key::new(key)?, expect: precondition.map(expect), action })
 }
 
-fn expect(precondition: Precondition) -> Result<Expect, Error> {
-    Ok(match precondition {
+fn expect(precondition: Precondition) -> Expect {
+    match precondition {
         Precondition::Absent => Expect::Absent,
         Precondition::Present => Expect::Present,
-        Precondition::Matches(etag) => {
-            let version =
-                etag.parse::<Version>().map_err(|wrong| Error::InvalidArgument(wrong.to_string()))?;
-            Expect::Version(version)
-        }
-    })
+        // Tags are opaque, and guests pass on what clients send: one that is none is no version of this value.
+        Precondition::Matches(etag) => Expect::Version(etag.parse().unwrap_or(Version::NEVER)),
+    }
 }
 
 fn ttl(ms: Option<u64>) -> Result<Option<Duration>, Error> {

@@ -66,8 +66,11 @@ pub(crate) fn slow(chunks: u64, ms: u64) -> Result<Response, Error> {
 
 /// Sends a head and half a body, and traps.
 pub(crate) fn partial(out: ResponseOutparam) {
-    if let Some(body) = begin(out) {
-        let _ = write(&body, b"this is the first half");
+    let body = begin(out);
+    if let Some(body) = &body {
+        let _ = write(body, b"this is the first half");
+        // While the guest waits, the host sends what it has: a trap at once could still become a 500.
+        sleep(Duration::from_millis(20));
     }
     panic!("the second half is missing, as was asked for");
 }
