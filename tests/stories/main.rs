@@ -3,6 +3,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "stories read and write files as users do")]
 
+mod cache;
 mod cli;
 mod examples;
 mod http;
@@ -11,4 +12,5 @@ mod lifecycle;
 mod limits;
 mod outbound;
 mod state;
+mod storage;
 mod wasi;

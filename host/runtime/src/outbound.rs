@@ -259,7 +259,7 @@ fn meaning(error: &legacy::Error) -> Error {
     let mut cause = error.source();
     while let Some(error) = cause {
         if let Some(io) = error.downcast_ref::<io::Error>() {
-            if io.get_ref().is_some_and(|inner| inner.is::<Prohibited>()) {
+            if io.get_ref().is_some_and(is_prohibited) {
                 return Error::DestinationIpProhibited;
             }
             if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
@@ -283,6 +283,10 @@ fn meaning(error: &legacy::Error) -> Error {
         cause = error.source();
     }
     if error.is_connect() { Error::DestinationUnavailable } else { Error::HttpProtocolError }
+}
+
+fn is_prohibited(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    error.is::<Prohibited>()
 }
 
 /// A body that fails when nothing comes for too long.

@@ -95,3 +95,93 @@ fn captures<'t, 'p>(pattern: &'t PathPattern, path: &'p str) -> Option<Vec<(&'t 
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> PathPattern {
+        let (segments, tail) = match text.strip_prefix('/').unwrap() {
+            "" => (vec![], Tail::Prefix),
+            text => {
+                let (text, tail) = match text.strip_suffix('/') {
+                    Some(text) => (text, Tail::Prefix),
+                    None => (text, Tail::Exact),
+                };
+                let segments = text.split('/').map(|part| match part.strip_prefix('{') {
+                    Some(name) => Segment::Capture(name.trim_end_matches('}').to_owned()),
+                    None => Segment::Literal(part.to_owned()),
+                });
+                (segments.collect(), tail)
+            }
+        };
+        PathPattern { segments, tail }
+    }
+
+    fn rest(segments: &[&str], name: &str) -> PathPattern {
+        let segments = segments.iter().map(|part| Segment::Literal((*part).to_owned())).collect();
+        PathPattern { segments, tail: Tail::Rest(name.to_owned()) }
+    }
+
+    fn found<'t>(table: &'t Table<&'static str>, host: &str, path: &str) -> Option<&'t str> {
+        table.find(host, path).map(|found| *found.target)
+    }
+
+    #[test]
+    fn the_longest_and_most_literal_path_wins_in_whatever_order_routes_are_written() {
+        let mut routes = vec![
+            (None, path("/"), "root"),
+            (None, path("/entries"), "entries"),
+            (None, path("/entries/{id}"), "entry"),
+            (None, path("/entries/new"), "new"),
+            (None, path("/entries/{id}/"), "below"),
+            (None, rest(&["files"], "path"), "files"),
+        ];
+        for _ in 0..routes.len() {
+            routes.rotate_left(1);
+            let table = Table::new(routes.clone());
+            for (path, expected) in [
+                ("/", "root"),
+                ("/else", "root"),
+                ("/entries", "entries"),
+                ("/entries/", "root"),
+                ("/entries/7", "entry"),
+                ("/entries/new", "new"),
+                ("/entries/7/", "below"),
+                ("/entries/7/a/b", "below"),
+                ("/files", "root"),
+                ("/files/", "files"),
+                ("/files/a/b", "files"),
+                ("//", "root"),
+                ("/entries//x", "root"),
+            ] {
+                assert_eq!(found(&table, "x", path), Some(expected), "{path}");
+            }
+            assert_eq!(found(&table, "x", "*"), None, "the asterisk form is no path");
+        }
+    }
+
+    #[test]
+    fn captures_are_caught_as_they_stand_in_the_path() {
+        let table = Table::new([(None, path("/a/{x}/{y}"), ()), (None, rest(&["f"], "path"), ())]);
+        let found = table.find("h", "/a/1%2F2/3").unwrap();
+        assert_eq!(found.captures, [("x", "1%2F2"), ("y", "3")]);
+        assert_eq!(table.find("h", "/f/a//b").unwrap().captures, [("path", "a//b")]);
+        assert_eq!(table.find("h", "/a//3"), None, "an empty segment is not captured");
+    }
+
+    #[test]
+    fn a_host_goes_before_no_host_and_an_exact_one_before_a_pattern() {
+        let exact = HostPattern::Exact("a.example".into());
+        let below = HostPattern::Subdomains("example".into());
+        let table = Table::new([
+            (None, path("/deep/er/path"), "any"),
+            (Some(below), path("/"), "below"),
+            (Some(exact), path("/"), "exact"),
+        ]);
+        assert_eq!(found(&table, "a.example", "/deep/er/path"), Some("exact"));
+        assert_eq!(found(&table, "b.example", "/deep/er/path"), Some("below"));
+        assert_eq!(found(&table, "example", "/deep/er/path"), Some("any"));
+        assert_eq!(found(&table, "example", "/"), None);
+    }
+}

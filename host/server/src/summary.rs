@@ -68,7 +68,7 @@ fn describe(text: &mut String, loaded: &Loaded, meta: &Meta, component: &Compone
     _ = writeln!(text, "  component {}", meta.name);
     let mut row = |what: &str, value: String| line(text, "  ", what, &value);
     for route in &meta.routes {
-        let host = route.host.as_ref().map(|host| host.to_string()).unwrap_or_default();
+        let host = route.host.as_ref().map(ToString::to_string).unwrap_or_default();
         row("http", format!("{host}{}", route.path));
     }
     if component.imports_interface("mecha:state/stores") {

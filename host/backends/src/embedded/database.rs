@@ -1,6 +1,11 @@
 //! The synchronous core: one open database, without threads, queues or a clock of its own.
 
-use std::{collections::HashMap, fmt, io, ops::Bound, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt, io,
+    ops::Bound,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use bytes::Bytes;
 use mecha_primitives::{
@@ -66,8 +71,14 @@ impl From<Broken> for commit::Error {
 
 /// An open database.
 pub struct Database {
+    /// The records as the last commit left them, which snapshots share. Asking redb for them anew would wait
+    /// for a sync whenever redb is making the file larger. (Held for a clone, so a std mutex is right. Before
+    /// `inner`, since it is to be dropped first.)
+    newest: Mutex<Arc<Records>>,
     inner: redb::Database,
 }
+
+type Records = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -93,32 +104,16 @@ impl Database {
                 other => OpenError::Damaged { place: place.clone(), source: other.into() },
             },
         )?;
-        let database = Self { inner };
-        match database.format() {
-            Ok(found) if found <= FORMAT => Ok(database),
-            Ok(found) => Err(OpenError::Newer { place, found }),
-            Err(redb::Error::Io(source)) => Err(OpenError::Io { place, source }),
-            Err(source) => Err(OpenError::Damaged { place, source }),
+        let failed = |source| match source {
+            redb::Error::Io(source) => OpenError::Io { place: place.clone(), source },
+            source => OpenError::Damaged { place: place.clone(), source },
+        };
+        let found = format(&inner).map_err(failed)?;
+        if found > FORMAT {
+            return Err(OpenError::Newer { place, found });
         }
-    }
-
-    /// The format on disk; a new database is given the current one.
-    fn format(&self) -> Result<u32, redb::Error> {
-        match self.inner.begin_read()?.open_table(META) {
-            Ok(meta) => {
-                if let Some(found) = meta.get("format")? {
-                    return Ok(found.value());
-                }
-            }
-            Err(TableError::TableDoesNotExist(_)) => {}
-            Err(other) => return Err(other.into()),
-        }
-        let mut txn = self.inner.begin_write()?;
-        txn.set_quick_repair(true);
-        txn.open_table(META)?.insert("format", FORMAT)?;
-        drop((txn.open_table(RECORDS)?, txn.open_table(EXPIRIES)?, txn.open_table(USAGE)?));
-        txn.commit()?;
-        Ok(FORMAT)
+        let newest = Mutex::new(newest(&inner).map_err(failed)?);
+        Ok(Self { newest, inner })
     }
 
     /// Applies each batch of a group as a whole, or refuses it, in order; then makes the group durable.
@@ -176,17 +171,19 @@ impl Database {
             txn.abort().map_err(Broken::before)?;
             return Ok(result);
         }
-        txn.commit().map_err(|error| Broken { unknown: true, ..Broken::before(error) })?;
+        // From here on a failure does not say whether the changes are durable.
+        let newest = txn.commit().map_err(redb::Error::from).and_then(|()| newest(&self.inner));
+        let newest = newest.map_err(|error| Broken { unknown: true, ..Broken::before(error) })?;
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = newest;
         Ok(result)
     }
 
-    /// The content at this moment.
+    /// The content at this moment. Never waits for a commit.
     ///
     /// # Errors
     /// [`Broken`] if the storage failed.
     pub fn snapshot(&self, now: Timestamp) -> Result<Moment, Broken> {
-        let txn = self.inner.begin_read().map_err(Broken::before)?;
-        Ok(Moment { records: txn.open_table(RECORDS).map_err(Broken::before)?, now })
+        Ok(Moment { records: self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone(), now })
     }
 
     /// Bytes of keys and values by account. Includes what has expired but is not swept yet.
@@ -202,6 +199,29 @@ impl Database {
         });
         entries.collect::<Result<_, StorageError>>().map_err(Broken::before)
     }
+}
+
+/// The format on disk; a new database is given the current one.
+fn format(inner: &redb::Database) -> Result<u32, redb::Error> {
+    match inner.begin_read()?.open_table(META) {
+        Ok(meta) => {
+            if let Some(found) = meta.get("format")? {
+                return Ok(found.value());
+            }
+        }
+        Err(TableError::TableDoesNotExist(_)) => {}
+        Err(other) => return Err(other.into()),
+    }
+    let mut txn = inner.begin_write()?;
+    txn.set_quick_repair(true);
+    txn.open_table(META)?.insert("format", FORMAT)?;
+    drop((txn.open_table(RECORDS)?, txn.open_table(EXPIRIES)?, txn.open_table(USAGE)?));
+    txn.commit()?;
+    Ok(FORMAT)
+}
+
+fn newest(inner: &redb::Database) -> Result<Arc<Records>, redb::Error> {
+    Ok(Arc::new(inner.begin_read()?.open_table(RECORDS)?))
 }
 
 fn within<T>(
@@ -220,7 +240,7 @@ fn within<T>(
 
 /// A snapshot. It waits for no writer and no writer waits for it.
 pub struct Moment {
-    records: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    records: Arc<Records>,
     now: Timestamp,
 }
 

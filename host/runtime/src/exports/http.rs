@@ -4,17 +4,18 @@
 //! connection asks for more of the body. A connection that is gone drops the guest in the middle.
 
 use std::{
-    future::Future,
     panic::AssertUnwindSafe,
     pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{Request, Response, header::CONTENT_LENGTH};
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
 use mecha_primitives::identity::Identity;
 use tokio::sync::oneshot;
 use wasmtime_wasi_http::{
@@ -30,10 +31,16 @@ use crate::{
 /// The interface, without its version.
 pub const INTERFACE: &str = "wasi:http/incoming-handler";
 
+mod body;
+
+pub use body::GuestBody;
+
 type Error = wasmtime_wasi_http::Error;
 
 /// Told once how the call ended, after its last byte. A call that is dropped ended as cancelled.
-pub struct Ending(Option<Box<dyn FnOnce(Result<(), Fault>) + Send>>);
+pub struct Ending(Option<Told>);
+
+type Told = Box<dyn FnOnce(Result<(), Fault>) + Send>;
 
 impl Ending {
     pub fn new(told: impl FnOnce(Result<(), Fault>) + Send + 'static) -> Self {
@@ -90,20 +97,8 @@ where
         tracing::debug!(?code, "the component answered with an error code");
         Kind::NoAnswer
     })?;
-    Ok(response.map(|body| GuestBody::new(guest, body)).map_length())
-}
-
-/// Tells the body how long it will be, if the head says so.
-trait MapLength {
-    fn map_length(self) -> Self;
-}
-
-impl MapLength for Response<GuestBody> {
-    fn map_length(mut self) -> Self {
-        let length = self.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        self.body_mut().left = length;
-        self
-    }
+    let promised = response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    Ok(response.map(|body| GuestBody::new(guest, body, promised)))
 }
 
 type Answer = Result<Response<HyperOutgoingBody>, wasmtime_wasi_http::p2::bindings::http::types::ErrorCode>;
@@ -120,7 +115,7 @@ where
     B::Error: Into<Error>,
 {
     let wall_time = micrologic.limits().wall_time;
-    let answered = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let answered = Arc::new(AtomicBool::new(false));
     let call =
         AssertUnwindSafe(call(&micrologic, identity, request, sender, answered.clone())).catch_unwind();
     let outcome = match tokio::time::timeout(wall_time, call).await {
@@ -138,13 +133,12 @@ async fn call<B>(
     identity: Arc<Identity>,
     request: Request<B>,
     sender: oneshot::Sender<Answer>,
-    answered: Arc<std::sync::atomic::AtomicBool>,
+    answered: Arc<AtomicBool>,
 ) -> Result<(), Fault>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Error>,
 {
-    use std::sync::atomic::Ordering;
     let host = |error: anyhow::Error| Fault::new(Kind::Host, format!("{error:?}"));
     let proxy =
         micrologic.http().ok_or_else(|| Fault::new(Kind::Host, "the component exports no HTTP handler"))?;
@@ -175,79 +169,4 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text =
         panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("the host panicked: {}", text.unwrap_or("without a message"))
-}
-
-/// The body of an answer, which runs the guest that is making it.
-pub struct GuestBody {
-    guest: Option<Guest>,
-    body: HyperOutgoingBody,
-    /// Bytes that the head still promises.
-    left: Option<u64>,
-    ended: bool,
-    /// The guest ended with a fault before it had ended its body.
-    faulted: bool,
-}
-
-impl GuestBody {
-    fn new(guest: Guest, body: HyperOutgoingBody) -> Self {
-        Self { guest: Some(guest), body, left: None, ended: false, faulted: false }
-    }
-
-    /// Whether the reader has got all that it was promised.
-    fn is_complete(&self) -> bool {
-        self.ended || self.left == Some(0)
-    }
-}
-
-impl Body for GuestBody {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        // The guest first: it makes what is then read. How it ends, its ending tells.
-        if let Some(guest) = &mut self.guest
-            && let Poll::Ready(outcome) = guest.as_mut().poll(cx)
-        {
-            self.faulted = outcome.is_err() && !self.ended;
-            self.guest = None;
-        }
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        match &polled {
-            // What a guest left behind half done must not look whole.
-            Poll::Ready(None) if self.faulted && !self.is_complete() => {
-                return Poll::Ready(Some(Err(Error::HttpResponseIncomplete)));
-            }
-            Poll::Ready(Some(Ok(frame))) => match frame.data_ref() {
-                Some(data) => self.left = self.left.map(|left| left.saturating_sub(data.len() as u64)),
-                None => self.ended = true,
-            },
-            Poll::Ready(None) => self.ended = true,
-            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for GuestBody {
-    fn drop(&mut self) {
-        // A guest whose answer has been read in full may still have work to do, until its deadline.
-        // One whose reader has gone is dropped with this body.
-        if self.is_complete()
-            && let Some(guest) = self.guest.take()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            runtime.spawn(guest);
-        }
-    }
 }

@@ -225,6 +225,8 @@ impl Life {
         for attempt in 0.. {
             self.disk.restart();
             self.disk.heal();
+            // What happened before excuses nothing any more.
+            self.seen = self.disk.faults();
             if attempt < 4 && self.rng.random_bool(0.3) {
                 self.plan_a_fault();
             }

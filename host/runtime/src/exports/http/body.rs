@@ -1,0 +1,88 @@
+//! The body of an answer: reading it runs the guest that is making it.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use wasmtime_wasi_http::{Error, p2::body::HyperOutgoingBody};
+
+use super::Guest;
+
+/// The body of an answer, which runs the guest that is making it.
+pub struct GuestBody {
+    guest: Option<Guest>,
+    body: HyperOutgoingBody,
+    /// Bytes that the head still promises.
+    left: Option<u64>,
+    ended: bool,
+    /// The guest ended with a fault before it had ended its body.
+    faulted: bool,
+}
+
+impl GuestBody {
+    /// `promised`: the length that the head of the answer gives.
+    pub(super) fn new(guest: Guest, body: HyperOutgoingBody, promised: Option<u64>) -> Self {
+        Self { guest: Some(guest), body, left: promised, ended: false, faulted: false }
+    }
+
+    /// Whether the reader has got all that it was promised.
+    fn is_complete(&self) -> bool {
+        self.ended || self.left == Some(0)
+    }
+}
+
+impl Body for GuestBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        // The guest first: it makes what is then read. How it ends, its ending tells.
+        if let Some(guest) = &mut self.guest
+            && let Poll::Ready(outcome) = guest.as_mut().poll(cx)
+        {
+            self.faulted = outcome.is_err() && !self.ended;
+            self.guest = None;
+        }
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        match &polled {
+            // What a guest left behind half done must not look whole.
+            Poll::Ready(None) if self.faulted && !self.is_complete() => {
+                return Poll::Ready(Some(Err(Error::HttpResponseIncomplete)));
+            }
+            Poll::Ready(Some(Ok(frame))) => match frame.data_ref() {
+                Some(data) => self.left = self.left.map(|left| left.saturating_sub(data.len() as u64)),
+                None => self.ended = true,
+            },
+            Poll::Ready(None) => self.ended = true,
+            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for GuestBody {
+    fn drop(&mut self) {
+        // A guest whose answer has been read in full may still have work to do, until its deadline.
+        // One whose reader has gone is dropped with this body.
+        if self.is_complete()
+            && let Some(guest) = self.guest.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(guest);
+        }
+    }
+}
