@@ -1,10 +1,6 @@
 //! What a component sees of the world besides its request: only what it was granted, and the clock.
 
-use std::{
-    collections::BTreeSet,
-    net::TcpListener,
-    os::unix::fs::symlink,
-};
+use std::{collections::BTreeSet, net::TcpListener, os::unix::fs::symlink};
 
 use mecha_tests::{
     client::{Client, Response},
@@ -64,7 +60,8 @@ fn secrets_reach_the_component_and_nobody_else() {
     assert_eq!(check(&[]), Some(1));
     assert_eq!(check(&["--json"]), Some(1));
     let manifest = std::fs::read_to_string(app.path().join("mecha.yaml")).unwrap();
-    std::fs::write(app.path().join("mecha.yaml"), manifest.replace("    stores: { mian: read }\n", "")).unwrap();
+    std::fs::write(app.path().join("mecha.yaml"), manifest.replace("    stores: { mian: read }\n", ""))
+        .unwrap();
     assert_eq!(check(&[]), Some(0));
     assert_eq!(check(&["--json"]), Some(0));
 
@@ -205,7 +202,10 @@ fn there_are_no_sockets() {
     let app = probe(&format!("    outbound: ['http://127.0.0.1:{port}']\n"));
     let host = app.serve();
     for address in [format!("127.0.0.1:{port}"), format!("localhost:{port}"), "1.1.1.1:443".to_owned()] {
-        for answer in [host.get(&format!("/socket?addr={address}")), neighbour(&host, &format!("/socket?addr={address}"))] {
+        for answer in [
+            host.get(&format!("/socket?addr={address}")),
+            neighbour(&host, &format!("/socket?addr={address}")),
+        ] {
             assert_eq!(answer.status, 502, "{address}: {}", answer.text());
         }
     }
@@ -216,7 +216,8 @@ fn there_are_no_sockets() {
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a story looks at the clock on the wall")]
 fn the_clock_is_that_of_the_wall() {
-    let wall = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;
+    let wall =
+        || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;
     let host = App::new(PROBE).serve();
     let before = wall();
     let seen = host.get("/time").json();
@@ -249,7 +250,8 @@ fn what_a_component_prints_is_logged_with_its_name() {
     assert_eq!(neighbour(&host, "/log?lines=1&bytes=12").status, 200);
     until("all six lines are logged", || guest_lines(&host).len() >= 6);
     let lines = guest_lines(&host);
-    let with = |parts: &[&str]| lines.iter().filter(|line| parts.iter().all(|part| line.contains(part))).count();
+    let with =
+        |parts: &[&str]| lines.iter().filter(|line| parts.iter().all(|part| line.contains(part))).count();
     for stream in ["stream=\"stdout\"", "stream=\"stderr\""] {
         let own = [" lllllllllll ", "tenant=default", "app=probe", "component=probe", "call=", stream];
         assert_eq!(with(&own), 2, "{lines:#?}");

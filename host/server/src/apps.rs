@@ -76,7 +76,7 @@ pub struct Target {
     pub app: name::App,
     pub component: name::Component,
     pub micrologic: Micrologic,
-    pub labels: metrics::Component,
+    pub calls: metrics::Calls,
     permits: Arc<Semaphore>,
     waiting: AtomicUsize,
 }
@@ -91,10 +91,10 @@ impl Target {
         app: name::App,
         component: name::Component,
         micrologic: Micrologic,
+        calls: metrics::Calls,
     ) -> Self {
         let permits = Arc::new(Semaphore::new(micrologic.limits().concurrency as usize));
-        let labels = metrics::Component::new(&tenant, &app, &component);
-        Self { tenant, app, component, micrologic, labels, permits, waiting: AtomicUsize::new(0) }
+        Self { tenant, app, component, micrologic, calls, permits, waiting: AtomicUsize::new(0) }
     }
 
     /// A permit for one call. `None` if too many wait for one already.

@@ -39,13 +39,13 @@ impl Dispatcher {
         let declared =
             request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
         if declared.zip(limits.request_body).is_some_and(|(length, limit)| length > limit) {
-            self.metrics.refused(&target.labels, "request-body");
+            self.metrics.refused(&target.calls, "request-body");
             return problem(StatusCode::PAYLOAD_TOO_LARGE, None);
         }
         let permit = match tokio::time::timeout(limits.wall_time, target.permit()).await {
             Ok(Some(permit)) => permit,
             Ok(None) | Err(_) => {
-                self.metrics.refused(&target.labels, "concurrency");
+                self.metrics.refused(&target.calls, "concurrency");
                 return problem(StatusCode::SERVICE_UNAVAILABLE, None);
             }
         };
@@ -57,7 +57,7 @@ impl Dispatcher {
         match handle(&target.micrologic, identity, Request::from_parts(parts, body), ending).await {
             Ok(response) => response.map(Either::Left),
             Err(_) if too_large.load(Ordering::Relaxed) => {
-                self.metrics.refused(&target.labels, "request-body");
+                self.metrics.refused(&target.calls, "request-body");
                 problem(StatusCode::PAYLOAD_TOO_LARGE, Some(&call))
             }
             Err(kind) => problem(status(kind), Some(&call)),
@@ -95,16 +95,11 @@ impl Dispatcher {
         // The process does not end before the call has.
         let token = self.shutdown.tasks().token();
         let began = began();
-        metrics.began(&target.labels);
+        metrics.began(&target.calls);
         Ending::new(move |outcome| {
             identity.cancel.cancel();
-            let kind = outcome.as_ref().err().map(|fault| fault.kind);
-            metrics.ended(
-                &target.labels,
-                kind.map_or("ok", Kind::as_str),
-                kind.and_then(Kind::limit),
-                began.elapsed(),
-            );
+            let fault = outcome.as_ref().err().map(|fault| (fault.kind.as_str(), fault.kind.limit()));
+            metrics.ended(&target.calls, fault, began.elapsed());
             if let Err(fault) = outcome {
                 log(&identity, &fault);
             }

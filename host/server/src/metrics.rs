@@ -12,18 +12,18 @@ use prometheus_client::{
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct Component {
+struct Component {
     tenant: String,
     app: String,
     component: String,
 }
 
 impl Component {
-    pub fn new(tenant: &name::Tenant, app: &name::App, component: &name::Component) -> Self {
+    fn new(tenant: &name::Tenant, app: &name::App, component: &name::Component) -> Self {
         Self { tenant: tenant.to_string(), app: app.to_string(), component: component.to_string() }
     }
 
-    pub fn of(identity: &Identity) -> Self {
+    fn of(identity: &Identity) -> Self {
         Self::new(&identity.tenant, &identity.app, &identity.component)
     }
 }
@@ -67,6 +67,15 @@ struct Account {
 
 type Timing = Family<Component, Histogram, fn() -> Histogram>;
 
+/// The metrics of one component's calls, looked up once: a call only counts.
+#[derive(Debug)]
+pub struct Calls {
+    labels: Component,
+    succeeded: Counter,
+    durations: Histogram,
+    in_flight: Gauge,
+}
+
 /// All metrics of a host.
 pub struct Metrics {
     registry: Registry,
@@ -81,6 +90,11 @@ pub struct Metrics {
     failures: Family<Tenant, Counter>,
     stored: Family<Account, Gauge>,
     unrouted: Counter,
+}
+
+fn outcome(labels: &Component, outcome: &'static str) -> Outcome {
+    let Component { tenant, app, component } = labels.clone();
+    Outcome { tenant, app, component, outcome }
 }
 
 /// 50 µs to 30 s.
@@ -163,30 +177,40 @@ impl Metrics {
         Ok(text)
     }
 
-    pub fn began(&self, component: &Component) {
-        self.in_flight.get_or_create(component).inc();
+    /// The metrics of a component's calls.
+    #[must_use]
+    pub fn calls(&self, tenant: &name::Tenant, app: &name::App, component: &name::Component) -> Calls {
+        let labels = Component::new(tenant, app, component);
+        Calls {
+            succeeded: self.calls.get_or_create(&outcome(&labels, "ok")).clone(),
+            durations: self.durations.get_or_create(&labels).clone(),
+            in_flight: self.in_flight.get_or_create(&labels).clone(),
+            labels,
+        }
     }
 
-    /// A call ended. `limit` is the one that ended it, if it was one.
-    pub fn ended(
-        &self,
-        component: &Component,
-        outcome: &'static str,
-        limit: Option<&'static str>,
-        took: Duration,
-    ) {
-        let Component { tenant, app, component: name } = component.clone();
-        self.calls.get_or_create(&Outcome { tenant, app, component: name, outcome }).inc();
-        self.durations.get_or_create(component).observe(took.as_secs_f64());
-        self.in_flight.get_or_create(component).dec();
-        if let Some(limit) = limit {
-            self.refused(component, limit);
+    pub fn began(&self, calls: &Calls) {
+        calls.in_flight.inc();
+    }
+
+    /// A call ended. `fault` is what ended it, and the limit that did, if it was one.
+    pub fn ended(&self, calls: &Calls, fault: Option<(&'static str, Option<&'static str>)>, took: Duration) {
+        calls.durations.observe(took.as_secs_f64());
+        calls.in_flight.dec();
+        match fault {
+            None => _ = calls.succeeded.inc(),
+            Some((kind, limit)) => {
+                self.calls.get_or_create(&outcome(&calls.labels, kind)).inc();
+                if let Some(limit) = limit {
+                    self.refused(calls, limit);
+                }
+            }
         }
     }
 
     /// A request was refused before its call began, or a limit ended the call.
-    pub fn refused(&self, component: &Component, limit: &'static str) {
-        let Component { tenant, app, component } = component.clone();
+    pub fn refused(&self, calls: &Calls, limit: &'static str) {
+        let Component { tenant, app, component } = calls.labels.clone();
         self.refusals.get_or_create(&Limit { tenant, app, component, limit }).inc();
     }
 

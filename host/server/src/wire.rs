@@ -66,7 +66,8 @@ pub fn wire(loaded: &Loaded, host: &Host<'_>) -> anyhow::Result<(Live, Option<Da
                 .collect(),
         };
         let micrologic = Micrologic::new(component, grants, limits(&meta.limits), host.services.clone())?;
-        let target = Target::new(host.tenant.clone(), app.name.clone(), meta.name.clone(), micrologic);
+        let calls = host.metrics.calls(&host.tenant, &app.name, &meta.name);
+        let target = Target::new(host.tenant.clone(), app.name.clone(), meta.name.clone(), micrologic, calls);
         let target = Arc::new(target);
         for route in &meta.routes {
             routes.push((route.host.clone(), route.path.clone(), target.clone()));

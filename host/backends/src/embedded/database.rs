@@ -328,3 +328,79 @@ impl StorageBackend for Boxed {
         self.0.query_lock_range(start, end)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mecha_primitives::{
+        commit::{Action, Change, Version},
+        identity::CallId,
+    };
+
+    use super::*;
+    use crate::embedded::FileDisk;
+
+    fn puts(keys: std::ops::Range<u32>, expires_at: Option<Timestamp>) -> Vec<Batch> {
+        let change = |n: u32| Change {
+            key: format!("app/state/main/{n:08}").into(),
+            expect: None,
+            action: Action::Put(Record {
+                version: Version::new(CallId(1), 1, n),
+                expires_at,
+                media_type: None,
+                value: Bytes::from_static(&[7; 100]),
+            }),
+        };
+        keys.map(|n| Batch { changes: vec![change(n)], ..Batch::default() }).collect()
+    }
+
+    #[test]
+    fn a_hundred_thousand_expired_records_leave_room_that_is_used_again() {
+        const RECORDS: u32 = 100_000;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("database");
+        let database = Database::open(&FileDisk::new(path.clone()), 32 << 20).unwrap();
+        let size = || path.metadata().unwrap().len();
+        let fill = |now: u64| {
+            for start in (0..RECORDS).step_by(5000) {
+                let group = puts(start..start + 5000, Some(Timestamp(now + 1000)));
+                database.commit(Timestamp(now), &group).unwrap();
+            }
+        };
+        fill(0);
+        let filled = size();
+        let now = Timestamp(2000);
+        assert!(database.has_expired(now).unwrap());
+        let mut swept = 0;
+        while database.has_expired(now).unwrap() {
+            swept += database.sweep(now, 10_000).unwrap();
+        }
+        assert_eq!(swept, RECORDS as usize);
+        assert!(database.usage().unwrap().is_empty(), "nothing is counted that is gone");
+        fill(3000);
+        assert!(size() <= filled + filled / 4, "{filled} bytes became {}", size());
+    }
+
+    #[test]
+    fn the_format_of_a_newer_host_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = FileDisk::new(folder.path().join("database"));
+        let database = Database::open(&disk, 1 << 20).unwrap();
+        let txn = database.inner.begin_write().unwrap();
+        txn.open_table(META).unwrap().insert("format", FORMAT + 1).unwrap();
+        txn.commit().unwrap();
+        drop(database);
+        let error = Database::open(&disk, 1 << 20).unwrap_err();
+        assert!(matches!(error, OpenError::Newer { found, .. } if found == FORMAT + 1), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("database");
+        #[expect(clippy::disallowed_methods, reason = "the test damages the file behind the engine's back")]
+        std::fs::write(&path, [b'x'; 8192]).unwrap();
+        let error = Database::open(&FileDisk::new(path.clone()), 1 << 20).unwrap_err();
+        assert!(matches!(error, OpenError::Damaged { .. } | OpenError::Io { .. }), "{error}");
+        assert_eq!(path.metadata().unwrap().len(), 8192);
+    }
+}

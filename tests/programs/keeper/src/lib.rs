@@ -32,9 +32,22 @@ impl Handler for Keeper {
                 }
                 one => Response::json(&call(one)?),
             },
-            _ => Err(Error::status(404, "POST /call")),
+            (Method::Get, "/gets") => gets(request.query_as("n")?.unwrap_or(0)),
+            _ => Err(Error::status(404, "POST /call, or GET /gets?n=")),
         }
     }
+}
+
+/// Reads one value of 100 bytes `n` times: for the bench, which takes the cost of a request with none from it.
+fn gets(n: u32) -> Result<Response, Error> {
+    let store = stores::open("main").map_err(|error| Error::status(500, format!("{error:?}")))?;
+    if n == 0 {
+        store.set("key", &[7; 100], None).map_err(|error| Error::status(500, format!("{error:?}")))?;
+    }
+    for _ in 0..n {
+        store.get("key").map_err(|error| Error::status(500, format!("{error:?}")))?;
+    }
+    Ok(Response::text(n.to_string()))
 }
 
 mecha_guest::http::export!(Keeper);
