@@ -214,7 +214,6 @@ fn there_are_no_sockets() {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a story looks at the clock on the wall")]
 fn the_clock_is_that_of_the_wall() {
     let wall =
         || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;

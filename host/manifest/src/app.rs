@@ -224,7 +224,7 @@ impl Default for Limits {
             fuel: None,
             request_body: None,
             request_headers: 64 << 10,
-            handles: 10_000,
+            handles: 1000,
             stdio: 64 << 10,
             random: 64 << 10,
         }

@@ -19,6 +19,9 @@ pub(crate) const KEYS: &[&str] = &[
     "random",
 ];
 
+/// Each may hold as much of the host's memory as a set of headers does.
+const MAX_HANDLES: u32 = 10_000;
+
 /// What 32-bit WebAssembly can address.
 const MAX_MEMORY: u64 = 4 << 30;
 
@@ -32,7 +35,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Limits> {
     let fuel = fields.or("fuel", base.fuel, |item| reader.count(item, u64::MAX).map(Some));
     let request_body = fields.or("request-body", base.request_body, |item| size(reader, item).map(Some));
     let request_headers = fields.or("request-headers", base.request_headers, |item| size(reader, item));
-    let handles = fields.or("handles", base.handles, |item| reader.count32(item));
+    let handles = fields.or("handles", base.handles, |item| reader.count_up_to(item, MAX_HANDLES));
     let stdio = fields.or("stdio", base.stdio, |item| size(reader, item));
     let random = fields.or("random", base.random, |item| size(reader, item));
     Some(Limits {

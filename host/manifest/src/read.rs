@@ -249,7 +249,12 @@ impl<'a> Reader<'a> {
 
     /// As `count`, for what has 32 bits.
     pub(crate) fn count32(&mut self, item: &Item<'_>) -> Option<u32> {
-        self.count(item, u32::MAX.into()).and_then(|number| u32::try_from(number).ok())
+        self.count_up_to(item, u32::MAX)
+    }
+
+    /// As `count32`, up to `max`.
+    pub(crate) fn count_up_to(&mut self, item: &Item<'_>, max: u32) -> Option<u32> {
+        self.count(item, max.into()).and_then(|number| u32::try_from(number).ok())
     }
 
     /// One of a few words.

@@ -181,8 +181,8 @@ struct Limits {
     /// The largest accepted request headers.
     #[schemars(default, with = "Size", extend("default" = "64KiB"))]
     request_headers: Option<Size>,
-    /// Component-model handles that one instance may hold.
-    #[schemars(default, with = "u32", range(min = 1), extend("default" = 10_000))]
+    /// Component-model handles that one instance may hold; at most 10,000.
+    #[schemars(default, with = "u32", range(min = 1, max = 10_000), extend("default" = 1000))]
     handles: Option<u32>,
     /// Bytes of log that a call may write per second before lines are dropped.
     #[schemars(default, with = "Size", extend("default" = "64KiB"))]
@@ -245,7 +245,7 @@ struct StoreOptions {
     /// Quota; none by default.
     #[schemars(default, with = "Size")]
     max_size: Option<Size>,
-    /// The largest value; at most 64MiB.
+    /// The largest value; at most 6MiB.
     #[schemars(default, with = "Size", extend("default" = "4MiB"))]
     max_value: Option<Size>,
 }

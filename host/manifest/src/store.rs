@@ -18,7 +18,7 @@ const ACCESS: &[(&str, Access)] =
     &[("read", Access::Read), ("write", Access::Write), ("read-write", Access::ReadWrite)];
 
 const DEFAULT_MAX_VALUE: u64 = 4 << 20;
-const MAX_MAX_VALUE: u64 = 64 << 20;
+const MAX_MAX_VALUE: u64 = 6 << 20;
 
 /// A store: a kind, or a map with one kind as its key.
 pub(crate) fn read(reader: &mut Reader<'_>, key: &Spanned<String>, item: &Item<'_>) -> Option<Store> {
@@ -61,7 +61,7 @@ fn sizes(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<(Option<u64>, u64)>
     let fields = reader.fields(item, KIND_KEYS)?;
     let max_size = fields.or("max-size", None, |item| size(reader, item).map(Some));
     let max_value =
-        fields.or("max-value", DEFAULT_MAX_VALUE, |item| size_up_to(reader, item, MAX_MAX_VALUE, "64MiB"));
+        fields.or("max-value", DEFAULT_MAX_VALUE, |item| size_up_to(reader, item, MAX_MAX_VALUE, "6MiB"));
     Some((max_size?, max_value?))
 }
 

@@ -8,7 +8,7 @@
 //! Keys are bytes of the form `app/primitive/space/…`. The part up to the third slash is the key's
 //! [`account`]: engines count bytes by it.
 
-use std::{collections::HashMap, fmt, str::FromStr, sync::Arc, time::Duration};
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -181,10 +181,10 @@ pub enum Error {
     #[error("a precondition did not hold (change {change})")]
     Conflict { change: usize, found: Option<Version> },
     /// `Add` met a value that is no decimal number within 64 bits.
-    #[error("the value is no number (change {change})")]
+    #[error("the value is no number")]
     NotANumber { change: usize },
     /// `Add` would leave the range of 64 bits.
-    #[error("the number would overflow (change {change})")]
+    #[error("the number would leave 64 bits")]
     Overflow { change: usize },
     #[error("quota of {max_bytes} bytes exceeded")]
     Quota { max_bytes: u64 },
@@ -254,7 +254,7 @@ pub trait Snapshot: Send + Sync {
 /// - A committed batch is seen as a whole by every later snapshot.   `state::conformance`
 /// - A refused batch leaves nothing.                                 `state::conformance`
 /// - An acknowledged commit survives the process and the machine.    the simulated disk, the kill test
-/// - Snapshots never wait for a commit.                              `state::conformance`
+/// - Snapshots never wait for a commit.                              `readers_do_not_wait_for_the_writer`
 #[async_trait]
 pub trait Engine: fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// Whether what was acknowledged survives the process and the machine.
@@ -264,9 +264,6 @@ pub trait Engine: fmt::Debug + fmt::Display + Send + Sync + 'static {
 
     /// Applies the batch durably and as a whole. A dropped future may still commit.
     async fn commit(&self, batch: Batch) -> Result<Sums, Error>;
-
-    /// Bytes of keys and values by account, for the operator.
-    async fn usage(&self) -> Result<HashMap<Bytes, u64>, Error>;
 }
 
 /// Hears what an engine does, for the operator's metrics. Called on the engine's own thread: be quick.

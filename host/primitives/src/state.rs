@@ -27,6 +27,8 @@ pub const MAX_KEY: usize = 1024;
 pub const MAX_PAGE: u32 = 1000;
 /// About how many bytes one page holds. An entry that is larger is a page of its own.
 pub const MAX_PAGE_BYTES: usize = 1024 * 1024;
+/// The most bytes of values in one request. (What crosses into the host at once is bounded to 8 MiB.)
+pub const MAX_VALUES: usize = 6 << 20;
 /// The most steps in one transaction.
 pub const MAX_STEPS: usize = 1000;
 

@@ -71,9 +71,7 @@ impl Cache {
 
     fn write(&self, name: &str, component: &Component) -> anyhow::Result<()> {
         let code = component.serialize()?;
-        let mut suffix = [0; 8];
-        SysRng.try_fill_bytes(&mut suffix)?;
-        let part = self.folder.join(format!("{name}.{:016x}.part", u64::from_be_bytes(suffix)));
+        let part = part(&self.folder, name)?;
         let written = private_file(&part).and_then(|mut file| {
             file.write_all(self.mac(name, &code).as_bytes())?;
             file.write_all(&code)?;
@@ -122,9 +120,13 @@ fn key(folder: &Path) -> anyhow::Result<[u8; 32]> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let mut key = [0; 32];
             SysRng.try_fill_bytes(&mut key)?;
-            // Two hosts that start at once: the one that comes second takes the first one's key.
-            match private_file(&path) {
-                Ok(mut file) => file.write_all(&key).map(|()| key).map_err(Into::into),
+            // Whole or not at all; and of two hosts that start at once, the second takes the first one's key.
+            let part = part(folder, KEY)?;
+            private_file(&part)?.write_all(&key)?;
+            let linked = fs::hard_link(&part, &path);
+            fs::remove_file(&part)?;
+            match linked {
+                Ok(()) => Ok(key),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     fs::read(&path)?.try_into().map_err(|_| anyhow::anyhow!("the key must have 32 bytes"))
                 }
@@ -133,6 +135,13 @@ fn key(folder: &Path) -> anyhow::Result<[u8; 32]> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The name of a file that is not whole yet.
+fn part(folder: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    let mut suffix = [0; 8];
+    SysRng.try_fill_bytes(&mut suffix)?;
+    Ok(folder.join(format!("{name}.{:016x}.part", u64::from_be_bytes(suffix))))
 }
 
 fn private_file(path: &Path) -> io::Result<fs::File> {
@@ -156,11 +165,7 @@ fn ensure_private(folder: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::MetadataExt as _;
     let meta = fs::symlink_metadata(folder)?;
     ensure!(meta.is_dir(), "the cache {} is no folder", folder.display());
-    // A file that this process has just made has this process's owner.
-    let probe = folder.join(".owner");
-    _ = fs::remove_file(&probe);
-    let ours = private_file(&probe)?.metadata()?.uid();
-    _ = fs::remove_file(&probe);
+    let ours = rustix::process::geteuid().as_raw();
     ensure!(meta.uid() == ours, "the cache folder {} belongs to another user", folder.display());
     ensure!(
         meta.mode() & 0o077 == 0,

@@ -107,6 +107,12 @@ impl Component {
         Ok(Self { inner, imports, exports, size: binary.len(), kind, note: None, cached })
     }
 
+    /// The linear memory that an instance has from its beginning, in bytes, if that can be told.
+    #[must_use]
+    pub fn initial_memory(&self) -> Option<u64> {
+        self.inner.resources_required()?.max_initial_memory_size
+    }
+
     /// Whether it exports this interface, in whatever compatible version.
     #[must_use]
     pub fn exports_interface(&self, interface: &str) -> bool {

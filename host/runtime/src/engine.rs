@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 /// How often a running guest yields to others, and how far apart it may notice its deadline.
-const TICK: Duration = Duration::from_millis(10);
+const TICK: Duration = Duration::from_millis(4);
 
 /// Address space that the pool may reserve. Far below the 128 TiB of a process; more is a mistake in the limits.
 const ADDRESS_SPACE: u64 = 32 << 40;
@@ -40,6 +40,8 @@ impl Settings {
 
 /// A component made by some toolchains has a second memory.
 const MEMORIES_PER_SLOT: u64 = 2;
+/// Core instances (and tables) of one component. One that has more is not for the pool: it would take others' places.
+const INSTANCES_PER_SLOT: u32 = 16;
 
 /// Which engine a component is compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,6 +107,9 @@ fn config(kind: Kind, settings: Settings) -> Config {
         .async_stack_size(2 << 20);
     if kind.pooled {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings)));
+    } else {
+        // What a memory may grow to, and no 4 GiB for each: nothing bounds how many of these there are at once.
+        config.memory_reservation(settings.memory).memory_may_move(true);
     }
     config
 }
@@ -113,9 +118,12 @@ fn pool(settings: Settings) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     let slots = settings.slots;
     pool.total_component_instances(slots)
-        .total_core_instances(slots.saturating_mul(8))
+        .total_core_instances(slots.saturating_mul(INSTANCES_PER_SLOT))
+        .max_core_instances_per_component(INSTANCES_PER_SLOT)
         .total_memories(slots.saturating_mul(MEMORIES_PER_SLOT as u32))
-        .total_tables(slots.saturating_mul(8))
+        .max_memories_per_component(MEMORIES_PER_SLOT as u32)
+        .total_tables(slots.saturating_mul(INSTANCES_PER_SLOT))
+        .max_tables_per_component(INSTANCES_PER_SLOT)
         .total_stacks(slots)
         .max_memory_size(usize::try_from(settings.memory).unwrap_or(usize::MAX))
         // Resetting this much by hand is cheaper than page faults; more of it is dearer.

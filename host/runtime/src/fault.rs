@@ -102,9 +102,15 @@ impl Fault {
             // An error that a host function returned: the guest broke a rule of the interface.
             Kind::Trap
         };
-        Self { kind, detail: format!("{error:?}") }
+        // A backtrace is as long as the guest makes it.
+        let mut detail = format!("{error:?}");
+        detail.truncate(detail.floor_char_boundary(DETAIL));
+        Self { kind, detail }
     }
 }
+
+/// Bytes of the story at the most.
+const DETAIL: usize = 8 << 10;
 
 fn is_full_table(error: &wasmtime::Error) -> bool {
     matches!(

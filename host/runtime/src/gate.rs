@@ -58,7 +58,7 @@ pub enum Strike {
 
 /// Hears of every operation, for the operator's metrics.
 pub trait Observer: fmt::Debug + Send + Sync + 'static {
-    /// `outcome` is `ok` or an error's class.
+    /// `outcome` is `ok`, an error's class, or `cancelled`.
     fn operated(
         &self,
         identity: &Identity,
@@ -77,8 +77,12 @@ impl Call {
     /// [`Refused`] if the grants do not cover the operation.
     pub fn enter(&self, operation: Operation<'_>) -> Result<Entered, Refused> {
         let Operation { primitive, verb, need } = operation;
-        let entered =
-            Entered { call: self.clone(), operation: (primitive, verb), began: began(), outcome: "ok" };
+        let entered = Entered {
+            call: self.clone(),
+            operation: (primitive, verb),
+            began: began(),
+            outcome: "cancelled",
+        };
         let faults = self.shared.services.faults.as_ref();
         match faults.and_then(|faults| faults.strike(&self.identity, primitive, verb)) {
             Some(Strike::Crash) => std::process::abort(),
@@ -129,6 +133,11 @@ pub struct Entered {
 }
 
 impl Entered {
+    /// Notes that the operation is done. One that never says so was cancelled.
+    pub fn succeed(&mut self) {
+        self.outcome = "ok";
+    }
+
     /// Notes that the operation failed.
     pub fn fail(&mut self, class: Class) {
         self.outcome = class.as_str();

@@ -1,6 +1,6 @@
 //! What a component may reach. Made when an app is loaded, and looked up in a call without a lock.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{fmt, fs::File, sync::Arc};
 
 use mecha_primitives::{name, state};
 
@@ -69,9 +69,11 @@ impl Access {
 }
 
 /// A directory of the host that the guest sees under a path of its own.
+///
+/// The folder itself is held, not its path: what a guest renames or links can never make it another one.
 #[derive(Debug, Clone)]
 pub struct Directory {
-    pub host: PathBuf,
+    pub host: Arc<File>,
     pub guest: String,
     pub writable: bool,
 }

@@ -36,7 +36,7 @@ impl Default for Limits {
             fuel: None,
             request_body: None,
             headers: 64 << 10,
-            handles: 10_000,
+            handles: 1000,
             stdio: 64 << 10,
             random: 64 << 10,
         }
@@ -48,8 +48,13 @@ impl Default for Limits {
 pub(crate) const HOSTCALL_BYTES: usize = 8 << 20;
 /// Chunk of a body that a guest writes at once.
 pub(crate) const BODY_CHUNK: usize = 64 << 10;
-/// Elements of one table.
+/// Elements of one table, and what each takes of the memory limit, in bytes.
 const TABLE_ELEMENTS: usize = 100_000;
+const TABLE_ELEMENT: u64 = 8;
+/// Core instances (and tables) that one component consists of. Those that larger toolchains make have about thirty.
+const INSTANCES: usize = 100;
+/// Memories of one component, each of which reserves address space.
+pub(crate) const MEMORIES: usize = 8;
 
 /// Watches the memory of one call.
 #[derive(Debug)]
@@ -84,10 +89,29 @@ impl ResourceLimiter for Meter {
 
     fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS)
+        let growth = (desired.saturating_sub(current) as u64).saturating_mul(TABLE_ELEMENT);
+        let fits = growth <= self.left;
+        if fits && desired <= TABLE_ELEMENTS {
+            self.left -= growth;
+            return Ok(true);
+        }
+        self.refused |= !fits;
+        Ok(false)
+    }
+
+    fn instances(&self) -> usize {
+        INSTANCES
+    }
+
+    fn tables(&self) -> usize {
+        INSTANCES
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES
     }
 }

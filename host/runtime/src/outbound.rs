@@ -5,7 +5,6 @@
 //! Connections are pooled for each component by itself, so that no component reads what another's left.
 
 use std::{
-    error::Error as _,
     fmt, io,
     net::{IpAddr, SocketAddr},
     pin::Pin,
@@ -27,6 +26,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use mecha_primitives::{class::Class, identity::Identity};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::{
@@ -68,13 +68,13 @@ pub struct Target {
 impl Target {
     fn of(uri: &Uri) -> Option<Self> {
         let https = uri.scheme() == Some(&Scheme::HTTPS);
-        let host = uri.host()?.trim_end_matches('.').to_ascii_lowercase();
+        let host = uri.host()?.trim_start_matches('[').trim_end_matches([']', '.']).to_ascii_lowercase();
         Some(Self { https, host, port: uri.port_u16().unwrap_or(default_port(https)) })
     }
 
     /// The address, if the host is one and no name.
     fn address(&self) -> Option<IpAddr> {
-        self.host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+        self.host.parse().ok()
     }
 }
 
@@ -104,8 +104,10 @@ impl Destination {
 type Pool = legacy::Client<HttpsConnector<HttpConnector<Resolver>>, WasiBody>;
 
 /// The pooled connections of one component.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Client {
+    /// Requests on their way. Each may need a connection, and connections are the host's, not the component's.
+    places: Arc<Semaphore>,
     public: OnceLock<Pool>,
     /// Connections that may go to private addresses are never mixed with those that may not.
     private: OnceLock<Pool>,
@@ -116,8 +118,18 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(30);
 const IDLE_PER_HOST: usize = 8;
 
+/// Requests of one component on their way at once.
+const REQUESTS: usize = 256;
+
+impl Default for Client {
+    fn default() -> Self {
+        let places = Arc::new(Semaphore::new(REQUESTS));
+        Self { places, public: OnceLock::new(), private: OnceLock::new() }
+    }
+}
+
 impl Client {
-    fn pool(&self, private: bool) -> io::Result<&Pool> {
+    fn pool(&self, private: bool) -> Result<&Pool, rustls::Error> {
         let slot = if private { &self.private } else { &self.public };
         if let Some(pool) = slot.get() {
             return Ok(pool);
@@ -127,11 +139,14 @@ impl Client {
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         // The trust store of the system, or what SSL_CERT_FILE names.
-        let tls = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(Arc::new(rustls::crypto::ring::default_provider()))
-            .inspect_err(
-                |error| tracing::error!(%error, "no certificates to trust: outgoing HTTPS cannot work"),
-            )?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = match HttpsConnectorBuilder::new().with_provider_and_native_roots(provider.clone()) {
+            Ok(tls) => tls,
+            Err(error) => {
+                tracing::error!(%error, "no certificates to trust: outgoing HTTPS cannot work");
+                HttpsConnectorBuilder::new().with_tls_config(trusting_nobody(provider)?)
+            }
+        };
         let connector = tls.https_or_http().enable_http1().enable_http2().wrap_connector(connector);
         let pool = legacy::Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE)
@@ -140,6 +155,14 @@ impl Client {
             .build(connector);
         Ok(slot.get_or_init(|| pool))
     }
+}
+
+fn trusting_nobody(
+    provider: Arc<rustls::crypto::CryptoProvider>,
+) -> Result<rustls::ClientConfig, rustls::Error> {
+    let builder =
+        rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
 }
 
 /// Resolves a name and gives only addresses that may be connected to.
@@ -220,10 +243,14 @@ impl WasiHttpHooks for Hooks {
         Box::new(async move {
             let (mut entered, private) = admitted?;
             let pool = shared.client.pool(private).map_err(|_| Error::TlsCertificateError)?;
-            let response = send(pool, request, options.unwrap_or_default()).await.inspect_err(|error| {
-                tracing::debug!(%error, "outgoing request failed");
-                entered.fail(Class::Unavailable);
+            let place = shared.client.places.clone().try_acquire_owned().map_err(|_| {
+                entered.fail(Class::Busy(None));
+                Error::ConnectionLimitReached
             })?;
+            let response = send(pool, place, request, options.unwrap_or_default())
+                .await
+                .inspect_err(|_| entered.fail(Class::Unavailable))?;
+            entered.succeed();
             Ok((response, Box::new(std::future::ready(Ok(()))) as Box<_>))
         })
     }
@@ -235,6 +262,7 @@ impl WasiHttpHooks for Hooks {
 
 async fn send(
     pool: &Pool,
+    place: OwnedSemaphorePermit,
     request: Request<WasiBody>,
     options: RequestOptions,
 ) -> Result<Response<WasiBody>, Error> {
@@ -247,53 +275,63 @@ async fn send(
         None => answer.await,
     };
     let response = response.map_err(|error| meaning(&error))?;
-    let between = options.between_bytes_timeout;
-    Ok(response.map(|body| match between {
-        Some(bound) => Patient { body, bound, timer: None }.boxed_unsync(),
-        None => body.map_err(Error::from).boxed_unsync(),
-    }))
+    let bound = options.between_bytes_timeout;
+    Ok(response.map(|body| Patient { body, bound, timer: None, _place: place }.boxed_unsync()))
 }
 
-/// What the guest is told of a failed request.
+/// What the guest is told of a failed request: the innermost cause that says something.
 fn meaning(error: &legacy::Error) -> Error {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<io::Error>() {
-            if io.get_ref().is_some_and(is_prohibited) {
-                return Error::DestinationIpProhibited;
-            }
-            if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                return match tls {
-                    rustls::Error::InvalidCertificate(_) => Error::TlsCertificateError,
-                    _ => Error::TlsProtocolError,
-                };
-            }
-            match io.kind() {
-                io::ErrorKind::ConnectionRefused => return Error::ConnectionRefused,
-                io::ErrorKind::TimedOut => return Error::ConnectionTimeout,
-                io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => {
-                    return Error::ConnectionTerminated;
-                }
-                _ => {}
-            }
+    let chain = causes(error);
+    tracing::debug!(
+        chain = chain.iter().map(ToString::to_string).collect::<Vec<_>>().join(": "),
+        "outgoing request failed"
+    );
+    for cause in chain.iter().rev() {
+        if cause.is::<Prohibited>() {
+            return Error::DestinationIpProhibited;
         }
-        if error.to_string().contains("dns error") {
+        match cause.downcast_ref::<rustls::Error>() {
+            Some(rustls::Error::InvalidCertificate(_)) => return Error::TlsCertificateError,
+            Some(_) => return Error::TlsProtocolError,
+            None => {}
+        }
+        match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
+            Some(io::ErrorKind::ConnectionRefused) => return Error::ConnectionRefused,
+            Some(io::ErrorKind::TimedOut) => return Error::ConnectionTimeout,
+            Some(io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof) => {
+                return Error::ConnectionTerminated;
+            }
+            _ => {}
+        }
+        if cause.to_string().contains("dns error") {
             return Error::DnsError { rcode: None, info_code: None };
         }
-        cause = error.source();
     }
     if error.is_connect() { Error::DestinationUnavailable } else { Error::HttpProtocolError }
 }
 
-fn is_prohibited(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
-    error.is::<Prohibited>()
+/// An error and all its causes. What an `io::Error` holds is a cause of its own, which `source` would skip.
+fn causes<'e>(error: &'e (dyn std::error::Error + 'static)) -> Vec<&'e (dyn std::error::Error + 'static)> {
+    let mut chain = vec![error];
+    while let Some(last) = chain.last() {
+        let inner = last
+            .downcast_ref::<io::Error>()
+            .and_then(|io| Some(io.get_ref()? as &(dyn std::error::Error + 'static)));
+        match inner.or_else(|| last.source()) {
+            Some(cause) => chain.push(cause),
+            None => break,
+        }
+    }
+    chain
 }
 
 /// A body that fails when nothing comes for too long.
 struct Patient {
     body: hyper::body::Incoming,
-    bound: Duration,
+    bound: Option<Duration>,
     timer: Option<Pin<Box<tokio::time::Sleep>>>,
+    /// Held until the body has been read or given up.
+    _place: OwnedSemaphorePermit,
 }
 
 impl Body for Patient {
@@ -308,7 +346,7 @@ impl Body for Patient {
             self.timer = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(Error::from)));
         }
-        let bound = self.bound;
+        let Some(bound) = self.bound else { return Poll::Pending };
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(bound)));
         timer.as_mut().poll(cx).map(|()| Some(Err(Error::ConnectionReadTimeout)))
     }

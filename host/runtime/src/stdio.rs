@@ -13,6 +13,8 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
 use crate::call::Call;
 
+/// What the label of a line takes of the budget: empty lines are not free.
+const LABEL: u64 = 128;
 /// A line that is longer is logged in pieces.
 const LINE: usize = 8 << 10;
 
@@ -79,7 +81,7 @@ impl Lines {
         let Identity { tenant, app, component, call, .. } = &**identity;
         let limit = shared.limits.stdio;
         let now = shared.services.clock.now();
-        let (fits, dropped) = shared.output.spend(now, line.len() as u64, limit);
+        let (fits, dropped) = shared.output.spend(now, line.len() as u64 + LABEL, limit);
         if dropped > 0 {
             tracing::warn!(%tenant, %app, %component, dropped, limit, "output beyond the limit was dropped");
         }

@@ -1,6 +1,6 @@
 //! What a call sees of WASI: clocks and randomness always, environment and directories as granted, no sockets.
 
-use std::{sync::Arc, time::Duration};
+use std::{os::fd::AsRawFd as _, sync::Arc, time::Duration};
 
 use mecha_primitives::clock::Clock;
 use wasmtime_wasi::{FsPerms, HostWallClock, WasiCtx};
@@ -24,11 +24,12 @@ pub(crate) fn context(call: &Call) -> WasiCtx {
         .allow_ip_name_lookup(false);
     for directory in &shared.grants.directories {
         let perms = if directory.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
-        // The path was checked at load. If it has gone since, the guest finds no such directory.
-        if let Err(error) = builder.preopened_dir(&directory.host, &directory.guest, perms) {
+        // The way to the folder that was opened at load, wherever it is now.
+        let folder = format!("/proc/self/fd/{}", directory.host.as_raw_fd());
+        if let Err(error) = builder.preopened_dir(folder, &directory.guest, perms) {
             tracing::error!(
-                app = %identity.app, component = %identity.component,
-                directory = %directory.host.display(), %error, "a granted directory cannot be opened"
+                app = %identity.app, component = %identity.component, directory = directory.guest, %error,
+                "a granted directory cannot be opened"
             );
         }
     }

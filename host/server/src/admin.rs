@@ -29,7 +29,7 @@ impl Admin {
                     tokio::spawn(async move {
                         let service = service_fn(move |request| {
                             let admin = admin.clone();
-                            async move { Ok::<_, Infallible>(admin.answer(request).await) }
+                            async move { Ok::<_, Infallible>(admin.answer(&request)) }
                         });
                         let mut server = http1::Builder::new();
                         server.timer(TokioTimer::new());
@@ -46,21 +46,21 @@ impl Admin {
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         match request.uri().path() {
             "/healthz" => text(StatusCode::OK, "ok\n"),
             "/readyz" if self.shutdown.has_begun() => {
                 text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n")
             }
             "/readyz" => text(StatusCode::OK, "ready\n"),
-            "/metrics" => self.measure().await,
+            "/metrics" => self.measure(),
             _ => text(StatusCode::NOT_FOUND, "here are /healthz, /readyz and /metrics\n"),
         }
     }
 
-    async fn measure(&self) -> Response<Full<Bytes>> {
-        let live = self.apps.live_owned();
-        live.measure(&self.metrics).await;
+    fn measure(&self) -> Response<Full<Bytes>> {
+        let live = self.apps.live();
+        live.measure(&self.metrics);
         match self.metrics.render() {
             Ok(rendered) => {
                 let mut response = Response::new(Full::from(rendered));

@@ -10,7 +10,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use mecha_primitives::{commit::Engine as _, name};
+use mecha_primitives::name;
 use mecha_runtime::micrologic::Micrologic;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -55,13 +55,22 @@ impl Live {
     }
 
     /// What is stored, for the operator.
-    pub async fn measure(&self, metrics: &metrics::Metrics) {
+    pub fn measure(&self, metrics: &metrics::Metrics) {
+        metrics.forget_stored();
         for (tenant, engine) in &self.engines {
-            match engine.usage().await {
-                Ok(usage) => {
-                    for (account, bytes) in usage {
+            match engine.usage() {
+                Ok(None) => {}
+                Ok(Some(usage)) => {
+                    let mut accounts: Vec<_> = usage.into_iter().collect();
+                    accounts.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+                    let rest = accounts.split_off(accounts.len().min(ACCOUNTS));
+                    for (account, bytes) in accounts {
                         let account = String::from_utf8_lossy(&account).trim_end_matches('/').to_owned();
                         metrics.stored(tenant.as_str(), account, bytes);
+                    }
+                    if !rest.is_empty() {
+                        let bytes = rest.iter().map(|(_, bytes)| bytes).sum();
+                        metrics.stored(tenant.as_str(), "others".to_owned(), bytes);
                     }
                 }
                 Err(error) => tracing::debug!(%tenant, %error, "cannot measure what is stored"),
@@ -69,6 +78,9 @@ impl Live {
         }
     }
 }
+
+/// Accounts of a tenant that are shown one by one: the largest. A component served by itself names its own.
+const ACCOUNTS: usize = 100;
 
 /// A component of an app, as triggers see it.
 pub struct Target {

@@ -27,7 +27,7 @@ pub mod exit {
     pub const INTERRUPTED: u8 = 130;
 }
 
-/// Serves WebAssembly components, and gives them state, messaging, invocation and more.
+/// Serves WebAssembly components, and gives them durable state and more.
 #[derive(Debug, Parser)]
 #[command(name = "mecha-host", version, max_term_width = 100)]
 struct Cli {

@@ -77,7 +77,16 @@ fn make(path: &Path) -> std::io::Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+    let missing: Vec<_> = path.ancestors().take_while(|folder| !folder.exists()).collect();
+    builder.create(path)?;
+    // A new folder is there after a power cut only if its parent knows of it.
+    for folder in missing {
+        if let Some(parent) = folder.parent() {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            std::fs::OpenOptions::new().read(true).open(parent)?.sync_all()?;
+        }
+    }
+    Ok(())
 }
 
 fn lock_file(path: &Path) -> std::io::Result<File> {

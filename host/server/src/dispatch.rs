@@ -36,6 +36,10 @@ impl Dispatcher {
     /// Calls a component with an HTTP request. Whatever happens, there is an answer.
     pub async fn http(&self, target: &Arc<Target>, request: Request<Incoming>) -> Answer {
         let limits = target.micrologic.limits();
+        if head_size(request.headers()) > limits.headers {
+            self.metrics.refused(&target.calls, "request-headers");
+            return problem(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, None);
+        }
         let declared =
             request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
         if declared.zip(limits.request_body).is_some_and(|(length, limit)| length > limit) {
@@ -117,6 +121,11 @@ fn log(identity: &Identity, fault: &Fault) {
     } else {
         tracing::error!(%tenant, %app, %component, %call, attempt, fault = kind, detail, "call failed");
     }
+}
+
+/// What header fields take as lines, in bytes.
+fn head_size(headers: &HeaderMap) -> u64 {
+    headers.iter().map(|(name, value)| (name.as_str().len() + value.len() + 4) as u64).sum()
 }
 
 /// What a fault means to an HTTP client.

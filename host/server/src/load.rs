@@ -19,6 +19,7 @@ use mecha_runtime::{
 use crate::{
     files::{self, HostSecrets, Kind, Source},
     progress::Progress,
+    summary,
 };
 
 /// An app that can be served.
@@ -104,10 +105,16 @@ fn bare(path: &Path) -> App {
         .chars()
         .map(|c| c.to_ascii_lowercase())
         .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' })
-        .take(name::MAX_LEN)
+        .take(name::MAX_LEN - SUFFIX)
         .collect();
     let text = text.trim_matches('-');
     let text = if text.is_empty() { "app" } else { text };
+    // What is no name as it stands is told apart by its hash: `a_b` is not `a-b`, and their data must not meet.
+    let text = &if text == stem {
+        text.to_owned()
+    } else {
+        format!("{text}-{}", &blake3::hash(stem.as_bytes()).to_hex()[..SUFFIX - 1])
+    };
     let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let at = Span { line: 1, column: 1 };
     // The text was made to follow the rules for names.
@@ -128,6 +135,9 @@ fn bare(path: &Path) -> App {
     let storage = Storage { cache: DEFAULT_CACHE };
     App { name, components: vec![component], stores: vec![], storage }
 }
+
+/// Length of what tells apart files whose names are no names.
+const SUFFIX: usize = 9;
 
 /// Page cache of a database, in bytes.
 const DEFAULT_CACHE: u64 = 32 << 20;
@@ -153,6 +163,7 @@ impl Checker<'_> {
         for meta in &app.components {
             self.directories(meta);
             if let Some(component) = self.compile(meta, &engines, options) {
+                self.memory(meta, &component);
                 self.imports(meta, &component);
                 self.exports(meta, &component);
                 self.grants(meta, &component);
@@ -195,6 +206,17 @@ impl Checker<'_> {
                 self.problems.push(Problem::error(self.file, at, key, message));
             })
             .ok()
+    }
+
+    fn memory(&mut self, meta: &manifest::Component, component: &Component) {
+        let (limit, needed) = (meta.limits.memory, component.initial_memory().unwrap_or_default());
+        if needed > limit {
+            let (key, at) =
+                (format!("components.{}.limits.memory", meta.name), (!self.bare).then_some(meta.at));
+            let (limit, needed) = (summary::size(limit), summary::size(needed));
+            let message = format!("the component begins with {needed} of memory, and may have {limit}");
+            self.problems.push(Problem::error(self.file, at, key, message).help("raise the limit"));
+        }
     }
 
     fn imports(&mut self, meta: &manifest::Component, component: &Component) {

@@ -218,6 +218,11 @@ impl Metrics {
         self.unrouted.inc();
     }
 
+    /// What is stored is measured anew each time.
+    pub fn forget_stored(&self) {
+        self.stored.clear();
+    }
+
     pub fn stored(&self, tenant: &str, account: String, bytes: u64) {
         let account = Account { tenant: tenant.to_owned(), account };
         self.stored.get_or_create(&account).set(i64::try_from(bytes).unwrap_or(i64::MAX));

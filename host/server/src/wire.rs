@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, path::Path, sync::Arc};
 
+use anyhow::Context as _;
+use cap_std::{ambient_authority, fs::Dir};
 use mecha_backends::{embedded, memory};
 use mecha_manifest::{self as manifest, App, HostPattern, OutboundScheme, StoreKind};
 use mecha_primitives::{
@@ -50,7 +52,7 @@ pub fn wire(loaded: &Loaded, host: &Host<'_>) -> anyhow::Result<(Live, Option<Da
         app,
         services: &host.services,
         engine: engine.clone(),
-        memory: memories(app, &host.services),
+        shared_memory: shared_memory(app, &host.services),
     };
     let mut routes = vec![];
     for (meta, component) in app.components.iter().zip(&loaded.components) {
@@ -62,8 +64,8 @@ pub fn wire(loaded: &Loaded, host: &Host<'_>) -> anyhow::Result<(Live, Option<Da
             directories: meta
                 .directories
                 .iter()
-                .map(|directory| self::directory(loaded, directory))
-                .collect(),
+                .map(|found| directory(loaded, found))
+                .collect::<Result<_, _>>()?,
         };
         let micrologic = Micrologic::new(component, grants, limits(&meta.limits), host.services.clone())?;
         let calls = host.metrics.calls(&host.tenant, &app.name, &meta.name);
@@ -88,18 +90,21 @@ struct Stores<'a> {
     app: &'a App,
     services: &'a Services,
     engine: Option<embedded::Engine>,
-    /// What lies in memory, by the name of the store; its keys are scoped like those on disk.
-    memory: HashMap<name::Store, Arc<memory::Store>>,
+    /// What lies in memory and is shared, by the name of the store.
+    shared_memory: HashMap<name::Store, Arc<memory::Store>>,
 }
 
-fn memories(app: &App, services: &Services) -> HashMap<name::Store, Arc<memory::Store>> {
-    let in_memory = app.stores.iter().filter(|store| store.kind == StoreKind::Memory);
-    in_memory
-        .map(|store| {
-            let memory = memory::Store::new(services.clock.clone(), store.max_size);
-            (store.name.clone(), Arc::new(memory))
-        })
-        .collect()
+/// What a store in memory may hold if its manifest does not say, in bytes.
+const DEFAULT_MEMORY: u64 = 64 << 20;
+
+fn shared_memory(app: &App, services: &Services) -> HashMap<name::Store, Arc<memory::Store>> {
+    let shared = app.stores.iter().filter(|store| store.kind == StoreKind::Memory && store.shared);
+    shared.map(|store| (store.name.clone(), in_memory(store, services))).collect()
+}
+
+fn in_memory(store: &manifest::Store, services: &Services) -> Arc<memory::Store> {
+    let bound = store.max_size.unwrap_or(DEFAULT_MEMORY);
+    Arc::new(memory::Store::new(services.clock.clone(), Some(bound)))
 }
 
 impl Stores<'_> {
@@ -109,7 +114,8 @@ impl Stores<'_> {
         let limits = state::Limits { value: declared.max_value, ..Default::default() };
         let store = match declared.kind {
             StoreKind::Memory => {
-                let memory = self.memory.get(&grant.store)?.clone();
+                let shared = self.shared_memory.get(&grant.store).cloned();
+                let memory = shared.unwrap_or_else(|| in_memory(declared, self.services));
                 self.wrapped(memory, &meta.name, declared, limits)
             }
             StoreKind::Embedded => {
@@ -182,10 +188,13 @@ fn destination(granted: &manifest::Outbound) -> Destination {
     }
 }
 
-fn directory(loaded: &Loaded, directory: &manifest::Directory) -> Directory {
-    Directory {
-        host: loaded.folder.join(&directory.host.value),
+fn directory(loaded: &Loaded, directory: &manifest::Directory) -> anyhow::Result<Directory> {
+    let path = loaded.folder.join(&directory.host.value);
+    let opened = Dir::open_ambient_dir(&path, ambient_authority());
+    let opened = opened.with_context(|| format!("cannot open the folder {}", path.display()))?;
+    Ok(Directory {
+        host: Arc::new(opened.into_std_file()),
         guest: directory.guest.clone(),
         writable: directory.access == manifest::DirAccess::ReadWrite,
-    }
+    })
 }

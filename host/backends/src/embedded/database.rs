@@ -4,7 +4,10 @@ use std::{
     collections::HashMap,
     fmt, io,
     ops::Bound,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -31,7 +34,10 @@ const META: TableDefinition<'_, &str, u32> = TableDefinition::new("meta");
 /// The version of what the tables hold. A later host reads every earlier one.
 const FORMAT: u32 = 1;
 
-/// How many expired records are cleared away within each commit, where it costs no further sync.
+/// How many bytes a page reads at the most before it ends early, wanted or not.
+const EXAMINED: usize = 16 << 20;
+
+/// How many expired records are cleared away at least within each commit, where it costs no further sync.
 const SWEEP_WITH_COMMIT: usize = 64;
 
 /// Why a database could not be opened.
@@ -76,6 +82,8 @@ pub struct Database {
     /// `inner`, since it is to be dropped first.)
     newest: Mutex<Arc<Records>>,
     inner: redb::Database,
+    /// Whether a write was refused because the disk is full.
+    full: Arc<AtomicBool>,
 }
 
 type Records = ReadOnlyTable<&'static [u8], &'static [u8]>;
@@ -93,17 +101,19 @@ impl Database {
     /// [`OpenError`] says what is in the way. What is there is never overwritten.
     pub fn open(disk: &dyn Disk, cache_bytes: usize) -> Result<Self, OpenError> {
         let place = disk.to_string();
+        let full = Arc::new(AtomicBool::new(false));
         let backend = disk.open().map_err(|source| OpenError::Io { place: place.clone(), source })?;
         unfinished::clear(&*backend).map_err(|source| OpenError::Io { place: place.clone(), source })?;
-        let inner = Builder::new().set_cache_size(cache_bytes).create_with_backend(Boxed(backend)).map_err(
-            |error| match error {
+        let inner = Builder::new()
+            .set_cache_size(cache_bytes)
+            .create_with_backend(Boxed { inner: backend, full: full.clone() })
+            .map_err(|error| match error {
                 DatabaseError::DatabaseAlreadyOpen => OpenError::InUse(place.clone()),
                 DatabaseError::Storage(StorageError::Io(source)) => {
                     OpenError::Io { place: place.clone(), source }
                 }
                 other => OpenError::Damaged { place: place.clone(), source: other.into() },
-            },
-        )?;
+            })?;
         let failed = |source| match source {
             redb::Error::Io(source) => OpenError::Io { place: place.clone(), source },
             source => OpenError::Damaged { place: place.clone(), source },
@@ -113,7 +123,7 @@ impl Database {
             return Err(OpenError::Newer { place, found });
         }
         let newest = Mutex::new(newest(&inner).map_err(failed)?);
-        Ok(Self { newest, inner })
+        Ok(Self { newest, inner, full })
     }
 
     /// Applies each batch of a group as a whole, or refuses it, in order; then makes the group durable.
@@ -135,7 +145,9 @@ impl Database {
                 });
             }
             if tables.changed {
-                tables.sweep(now, SWEEP_WITH_COMMIT)?;
+                // Twice what the group can have added, so that what expires never piles up.
+                let changes: usize = group.iter().map(|batch| batch.changes.len()).sum();
+                tables.sweep(now, SWEEP_WITH_COMMIT.max(2 * changes))?;
             }
             Ok(outcomes)
         })
@@ -171,9 +183,13 @@ impl Database {
             txn.abort().map_err(Broken::before)?;
             return Ok(result);
         }
-        // From here on a failure does not say whether the changes are durable.
+        // From here on a failure does not say whether the changes are durable; but for a full disk: a commit writes
+        // its pages first and names them last, and where one found no room, nothing names the others.
         let newest = txn.commit().map_err(redb::Error::from).and_then(|()| newest(&self.inner));
-        let newest = newest.map_err(|error| Broken { unknown: true, ..Broken::before(error) })?;
+        let newest = newest.map_err(|error| {
+            let unknown = !self.full.load(Ordering::Relaxed);
+            Broken { unknown, ..Broken::before(error) }
+        })?;
         *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = newest;
         Ok(result)
     }
@@ -239,6 +255,7 @@ fn within<T>(
 }
 
 /// A snapshot. It waits for no writer and no writer waits for it.
+#[derive(Clone)]
 pub struct Moment {
     records: Arc<Records>,
     now: Timestamp,
@@ -267,15 +284,18 @@ impl Moment {
         let mut range =
             self.records.range::<&[u8]>((Bound::Included(&*span.start), end)).map_err(Broken::before)?;
         let mut found = vec![];
-        let mut bytes = 0;
+        let (mut bytes, mut examined) = (0, 0);
         while let Some(entry) = if span.reverse { range.next_back() } else { range.next() } {
             let (key, stored) = entry.map_err(Broken::before)?;
             let head = record::head(stored.value()).ok_or_else(|| Broken::before(damaged(key.value())))?;
+            examined += stored.value().len();
             if !head.is_live(self.now) {
                 continue;
             }
             bytes += key.value().len() + if budget.values { stored.value().len() } else { 0 };
-            if found.len() == budget.records || (bytes > budget.bytes && !found.is_empty()) {
+            if found.len() == budget.records
+                || ((bytes > budget.bytes || examined > EXAMINED) && !found.is_empty())
+            {
                 return Ok((found, true));
             }
             let record = record::decode(stored.value(), budget.values)
@@ -286,46 +306,59 @@ impl Moment {
     }
 }
 
-/// redb takes a type, the disk gives an object.
+/// redb takes a type, the disk gives an object. On the way, it is noted when a write finds the disk full.
 #[derive(Debug)]
-struct Boxed(Box<dyn StorageBackend>);
+struct Boxed {
+    inner: Box<dyn StorageBackend>,
+    full: Arc<AtomicBool>,
+}
+
+impl Boxed {
+    fn noted(&self, result: io::Result<()>) -> io::Result<()> {
+        result.inspect_err(|error| {
+            if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+                self.full.store(true, Ordering::Relaxed);
+            }
+        })
+    }
+}
 
 impl StorageBackend for Boxed {
     fn len(&self) -> io::Result<u64> {
-        self.0.len()
+        self.inner.len()
     }
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read(offset, out)
+        self.inner.read(offset, out)
     }
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.noted(self.inner.set_len(len))
     }
     fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.inner.sync_data()
     }
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.0.write(offset, data)
+        self.noted(self.inner.write(offset, data))
     }
     fn close(&self) -> io::Result<()> {
-        self.0.close()
+        self.inner.close()
     }
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, redb::BackendError> {
-        self.0.try_lock_range(start, end)
+        self.inner.try_lock_range(start, end)
     }
     fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, redb::BackendError> {
-        self.0.try_lock_shared_range(start, end)
+        self.inner.try_lock_shared_range(start, end)
     }
     fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), redb::BackendError> {
-        self.0.lock_range(start, end)
+        self.inner.lock_range(start, end)
     }
     fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), redb::BackendError> {
-        self.0.lock_shared_range(start, end)
+        self.inner.lock_shared_range(start, end)
     }
     fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), redb::BackendError> {
-        self.0.unlock_range(start, end)
+        self.inner.unlock_range(start, end)
     }
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, redb::BackendError> {
-        self.0.query_lock_range(start, end)
+        self.inner.query_lock_range(start, end)
     }
 }
 

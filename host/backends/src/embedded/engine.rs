@@ -121,21 +121,42 @@ impl Engine {
         join(thread).await;
     }
 
+    /// Bytes of keys and values by account, for the operator. `None` if the storage is not open: it is not opened,
+    /// nor kept open, for this.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the storage failed.
+    pub fn usage(&self) -> Result<Option<HashMap<Bytes, u64>>, Error> {
+        let open = match &self.0.lock().phase {
+            Phase::Open(open) => open.clone(),
+            _ => return Ok(None),
+        };
+        let usage = open.database.usage().map_err(|broken| self.0.fail(open.generation, &broken.why))?;
+        Ok(Some(usage))
+    }
+
     async fn handle(&self) -> Result<Open, Error> {
         if let Some(open) = self.0.current()? {
             return Ok(open);
         }
-        let _once = self.0.opening.lock().await;
-        if let Some(open) = self.0.current()? {
-            return Ok(open);
-        }
-        let previous = self.0.lock().thread.take();
-        join(previous).await;
+        // In a task of its own: a caller that gives up must not leave an opening half done behind.
         let shared = self.0.clone();
-        tokio::task::spawn_blocking(move || shared.open())
-            .await
-            .map_err(|error| Error::Unavailable(error.to_string().into()))?
+        let opened = tokio::spawn(async move {
+            let _once = shared.opening.lock().await;
+            if let Some(open) = shared.current()? {
+                return Ok(open);
+            }
+            let previous = shared.lock().thread.take();
+            join(previous).await;
+            let shared = shared.clone();
+            tokio::task::spawn_blocking(move || shared.open()).await.unwrap_or_else(|error| Err(lost(&error)))
+        });
+        opened.await.unwrap_or_else(|error| Err(lost(&error)))
     }
+}
+
+fn lost(error: &tokio::task::JoinError) -> Error {
+    Error::Unavailable(error.to_string().into())
 }
 
 /// Waits for a writer's thread. That it panicked was logged when it did.
@@ -165,12 +186,11 @@ impl Shared {
     }
 
     fn open(self: Arc<Self>) -> Result<Open, Error> {
-        let database = Database::open(&*self.disk, self.options.cache).map_err(|error| {
-            let generation = self.lock().generation;
-            self.fail(generation, &error.to_string())
-        })?;
+        let generation = self.lock().generation;
+        let database = Database::open(&*self.disk, self.options.cache)
+            .map_err(|error| self.fail(generation, &error.to_string()))?;
         let database = Arc::new(database);
-        let generation = self.lock().generation + 1;
+        let generation = generation + 1;
         let owner = Handle { shared: Arc::downgrade(&self), generation };
         let (queue, thread) =
             writer::start(database.clone(), self.clock.clone(), self.observer.clone(), owner)
@@ -271,11 +291,6 @@ impl commit::Engine for Engine {
         }
         outcome
     }
-
-    async fn usage(&self) -> Result<HashMap<Bytes, u64>, Error> {
-        let open = self.handle().await?;
-        open.database.usage().map_err(|broken| self.0.fail(open.generation, &broken.why))
-    }
 }
 
 /// A moment that reports to its engine when the storage fails under it.
@@ -298,6 +313,9 @@ impl Snapshot for Reader {
     }
 
     async fn scan(&self, span: &Span, budget: Budget) -> Result<Slice, Error> {
-        self.checked(self.moment.scan(span, budget))
+        // A page may read much of the disk: not on a thread that others wait for.
+        let (moment, span) = (self.moment.clone(), span.clone());
+        let scanned = tokio::task::spawn_blocking(move || moment.scan(&span, budget));
+        self.checked(scanned.await.map_err(|error| lost(&error))?)
     }
 }

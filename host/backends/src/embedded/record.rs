@@ -29,9 +29,7 @@ impl Head {
 }
 
 pub(super) fn encode(record: &Record) -> Vec<u8> {
-    let media_type = record.media_type.as_deref().unwrap_or_default().as_bytes();
-    // Longer ones are refused at the seam; here they must only not corrupt the record.
-    let media_type = &media_type[..media_type.len().min(usize::from(u8::MAX))];
+    let media_type = media_type(record);
     let mut bytes = Vec::with_capacity(encoded_len(record));
     bytes.push(FORMAT);
     bytes.extend_from_slice(record.version.as_bytes());
@@ -47,8 +45,13 @@ pub(super) fn encode(record: &Record) -> Vec<u8> {
 
 pub(super) fn encoded_len(record: &Record) -> usize {
     let expiry = if record.expires_at.is_some() { 8 } else { 0 };
-    let media_type = record.media_type.as_ref().map_or(0, |text| text.len().min(usize::from(u8::MAX)));
-    1 + Version::LEN + 1 + expiry + 1 + media_type + record.value.len()
+    1 + Version::LEN + 1 + expiry + 1 + media_type(record).len() + record.value.len()
+}
+
+/// Longer ones are refused at the seam; here they must only not corrupt the record.
+fn media_type(record: &Record) -> &[u8] {
+    let text = record.media_type.as_deref().unwrap_or_default();
+    &text.as_bytes()[..text.floor_char_boundary(usize::from(u8::MAX))]
 }
 
 /// The head, and what follows it. `None` if the bytes are no record.

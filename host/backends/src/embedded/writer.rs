@@ -98,16 +98,29 @@ pub(super) fn start<O: Owner>(
 
 impl<O: Owner> Writer<O> {
     fn run(self) {
+        let panic = Panic(&self.owner);
+        let broken = self.work();
+        drop(panic);
+        if let Err(broken) = broken {
+            self.owner.broken(&broken.why);
+            self.refuse_the_rest(&broken);
+        }
+    }
+
+    /// Until nobody can queue anything any more, or the storage fails.
+    fn work(&self) -> Result<(), Broken> {
+        let mut swept = began();
         loop {
-            let done = match self.jobs.recv_timeout(TICK) {
-                Ok(first) => self.group(first),
-                Err(RecvTimeoutError::Timeout) => self.sweep(),
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
-            if let Err(broken) = done {
-                tracing::error!(error = &*broken.why, "storage failed");
-                self.owner.broken(&broken.why);
-                return self.refuse_the_rest(&broken);
+            match self.jobs.recv_timeout(TICK) {
+                // A writer that is never idle sweeps too.
+                Ok(first) if swept.elapsed() > TICK => {
+                    swept = began();
+                    self.group(first)?;
+                    self.clear_away()?;
+                }
+                Ok(first) => self.group(first)?,
+                Err(RecvTimeoutError::Timeout) => self.idle()?,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
         }
     }
@@ -141,10 +154,9 @@ impl<O: Owner> Writer<O> {
         }
     }
 
-    fn sweep(&self) -> Result<(), Broken> {
-        // A full round means that there is more; but whoever waits to write comes first.
-        if self.database.has_expired(self.clock.now())? {
-            self.database.sweep(self.clock.now(), SWEEP)?;
+    fn idle(&self) -> Result<(), Broken> {
+        // If there was something there may be more; but whoever waits to write comes first.
+        if self.clear_away()? {
             return Ok(());
         }
         if self.owner.may_close() {
@@ -156,11 +168,31 @@ impl<O: Owner> Writer<O> {
         Ok(())
     }
 
+    /// Removes what has expired, as much as one commit may; whether there was anything.
+    fn clear_away(&self) -> Result<bool, Broken> {
+        let any = self.database.has_expired(self.clock.now())?;
+        if any {
+            self.database.sweep(self.clock.now(), SWEEP)?;
+        }
+        Ok(any)
+    }
+
     fn refuse_the_rest(self, broken: &Broken) {
         // Dropped first, so that the file can be opened again.
         drop(self.database);
         while let Ok(job) = self.jobs.recv() {
             _ = job.reply.send(Err(Error::Unavailable(broken.why.clone())));
+        }
+    }
+}
+
+/// A writer that panics must not look as if it could still write.
+struct Panic<'a, O: Owner>(&'a O);
+
+impl<O: Owner> Drop for Panic<'_, O> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.broken("the writer panicked");
         }
     }
 }

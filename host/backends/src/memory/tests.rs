@@ -45,7 +45,7 @@ mod laws {
 
 #[tokio::test]
 async fn only_growth_beyond_the_bound_is_refused() {
-    let memory = Memory::new(Some(100));
+    let memory = Memory::new(Some(ENTRY + 100));
     memory.set("a", 99, None).await.unwrap();
     for (key, len) in [("a", 100), ("b", 0)] {
         let refused = memory.set(key, len, None).await.unwrap_err();
@@ -54,12 +54,15 @@ async fn only_growth_beyond_the_bound_is_refused() {
     assert_eq!(memory.store.get(&Key::new("a").unwrap()).await.unwrap().unwrap().value.len(), 99);
     memory.set("a", 99, None).await.unwrap();
     memory.set("a", 50, None).await.unwrap();
+    memory.set("b", 48, None).await.unwrap_err();
+    let memory = Memory::new(Some(2 * ENTRY + 100));
+    memory.set("a", 50, None).await.unwrap();
     memory.set("b", 48, None).await.unwrap();
 }
 
 #[tokio::test]
 async fn what_has_expired_makes_room() {
-    let memory = Memory::new(Some(10_000));
+    let memory = Memory::new(Some(99 * ENTRY + 10_000));
     let ttl = Some(Duration::from_secs(1));
     for round in 0..3 {
         for index in 0..99 {
@@ -67,7 +70,7 @@ async fn what_has_expired_makes_room() {
         }
         memory.clock.advance(Duration::from_secs(1));
     }
-    memory.set("all", 9_997, None).await.unwrap();
+    memory.set("all", 98 * usize::try_from(ENTRY).unwrap() + 9_997, None).await.unwrap();
     assert_eq!(memory.store.lock().items.len(), 1);
     assert_eq!(memory.store.lock().expiries.len(), 0);
 }

@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 
 use super::{
-    Abilities, Action, Applied, Error, Failure, Item, Key, Listing, MAX_KEY, MAX_PAGE, MAX_STEPS, Page,
-    Range, Step, Store,
+    Abilities, Action, Applied, Error, Failure, Item, Key, Listing, MAX_KEY, MAX_PAGE, MAX_STEPS, MAX_VALUES,
+    Page, Range, Step, Store,
 };
 
 /// The limits of one store. (Those of keys and pages are the same for all.)
@@ -20,7 +20,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { value: 4 << 20, transaction: 16 << 20 }
+        Self { value: 4 << 20, transaction: MAX_VALUES as u64 }
     }
 }
 

@@ -1,15 +1,11 @@
 //! Calls a component's `wasi:http/incoming-handler`.
 //!
-//! The guest runs inside the connection's own task: first until it has answered, then whenever the
-//! connection asks for more of the body. A connection that is gone drops the guest in the middle.
+//! The guest runs inside the connection's own task until it has answered. Most have ended by then; one that
+//! goes on, to make its body, is given a task of its own. A connection that is gone ends the guest in the middle.
 
 use std::{
     panic::AssertUnwindSafe,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use bytes::Bytes;
@@ -18,6 +14,7 @@ use http::{Request, Response, header::CONTENT_LENGTH};
 use http_body::Body;
 use mecha_primitives::identity::Identity;
 use tokio::sync::oneshot;
+use tokio_util::task::AbortOnDropHandle;
 use wasmtime_wasi_http::{
     WasiHttpView as _,
     p2::{bindings::http::types::Scheme, body::HyperOutgoingBody},
@@ -62,7 +59,8 @@ impl Drop for Ending {
     }
 }
 
-type Guest = Pin<Box<dyn Future<Output = Result<(), Kind>> + Send>>;
+/// A guest that goes on after the head of its answer.
+type Guest = AbortOnDropHandle<Result<(), Kind>>;
 
 /// Calls the handler and waits for the head of its answer. The body is made while it is read.
 ///
@@ -79,24 +77,22 @@ where
     B::Error: Into<Error>,
 {
     let (sender, mut answer) = oneshot::channel();
-    let mut guest: Guest = Box::pin(run(micrologic.clone(), identity, request, sender, ending));
-    let head = tokio::select! {
+    let mut call = Box::pin(run(micrologic.clone(), identity, request, sender, ending));
+    let (head, guest) = tokio::select! {
         biased;
-        ended = &mut guest => {
+        ended = &mut call => {
             ended?;
-            guest = Box::pin(std::future::ready(Ok(())));
-            answer.try_recv().map_err(|_| Kind::NoAnswer)?
+            (answer.try_recv().map_err(|_| Kind::NoAnswer)?, None)
         }
         head = &mut answer => match head {
-            Ok(head) => head,
+            // From here on the guest has a task of its own: a client that does not read must not keep it from
+            // its deadline.
+            Ok(head) => (head, Some(AbortOnDropHandle::new(tokio::spawn(call)))),
             // The guest gave the answer back unused, and will end now.
-            Err(_) => return Err(guest.await.err().unwrap_or(Kind::NoAnswer)),
+            Err(_) => return Err(call.await.err().unwrap_or(Kind::NoAnswer)),
         },
     };
-    let response = head.map_err(|code| {
-        tracing::debug!(?code, "the component answered with an error code");
-        Kind::NoAnswer
-    })?;
+    let response = head.map_err(|_| Kind::NoAnswer)?;
     let promised = response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     Ok(response.map(|body| GuestBody::new(guest, body, promised)))
 }
@@ -115,7 +111,7 @@ where
     B::Error: Into<Error>,
 {
     let wall_time = micrologic.limits().wall_time;
-    let answered = Arc::new(AtomicBool::new(false));
+    let answered = Arc::new(Mutex::new(None));
     let call =
         AssertUnwindSafe(call(&micrologic, identity, request, sender, answered.clone())).catch_unwind();
     let outcome = match tokio::time::timeout(wall_time, call).await {
@@ -133,7 +129,7 @@ async fn call<B>(
     identity: Arc<Identity>,
     request: Request<B>,
     sender: oneshot::Sender<Answer>,
-    answered: Arc<AtomicBool>,
+    answered: Arc<Mutex<Option<Answered>>>,
 ) -> Result<(), Fault>
 where
     B: Body<Data = Bytes> + Send + 'static,
@@ -145,7 +141,9 @@ where
     let mut store = micrologic.store(identity).map_err(host)?;
     let flag = answered.clone();
     let told = move |answer: Answer| {
-        flag.store(true, Ordering::Relaxed);
+        let kind =
+            answer.as_ref().map_or_else(|code| Answered::Error(format!("{code:?}")), |_| Answered::Response);
+        *flag.lock().unwrap_or_else(PoisonError::into_inner) = Some(kind);
         // Nobody listens if the connection is gone.
         _ = sender.send(answer);
     };
@@ -156,13 +154,23 @@ where
         let instance = proxy.instantiate_async(&mut store).await?;
         instance.wasi_http_incoming_handler().call_handle(&mut store, request, out).await
     };
-    match done.await {
-        Ok(()) if !answered.load(Ordering::Relaxed) => {
-            Err(Fault::new(Kind::NoAnswer, "the handler returned without an answer"))
-        }
-        Ok(()) => Ok(()),
-        Err(error) => Err(Fault::of(&error, store.data())),
+    if let Err(error) = done.await {
+        return Err(Fault::of(&error, store.data()));
     }
+    match answered.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        Some(Answered::Response) => Ok(()),
+        Some(Answered::Error(code)) => {
+            Err(Fault::new(Kind::NoAnswer, format!("the handler answered with {code}")))
+        }
+        None => Err(Fault::new(Kind::NoAnswer, "the handler returned without an answer")),
+    }
+}
+
+/// What a handler has answered.
+enum Answered {
+    Response,
+    /// One of wasi:http's error codes.
+    Error(String),
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

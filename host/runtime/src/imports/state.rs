@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt as _};
 use mecha_primitives::{
     class::Class,
     commit::{Expect, Version},
@@ -31,6 +31,8 @@ pub struct Handle(Grant);
 
 /// Keys in one bulk request at the most.
 const MAX_BULK: usize = 1000;
+/// Writes of one bulk request that are queued at once: they share a sync, and leave room for others.
+const BULK_AT_ONCE: usize = 128;
 
 pub(super) fn link(linker: &mut Linker<Data>) -> Result<()> {
     types::add_to_linker::<_, HasSelf<Data>>(linker, |data| data)?;
@@ -69,12 +71,16 @@ impl Opened {
         .await
     }
 
-    async fn write(&self, verb: &'static str, step: Result<Step, Error>) -> Result<Applied, Error> {
-        let step = step?;
+    async fn write(
+        &self,
+        verb: &'static str,
+        key: &str,
+        step: impl FnOnce(&Self) -> Result<Step, seam::Error>,
+    ) -> Result<Applied, Error> {
         // The new value of a counter is an answer about what is stored: that is reading too.
         let access = if verb == "increment" { Access::ReadWrite } else { Access::Write };
-        let entered = self.pass(verb, access, step.key.as_str())?;
-        done(entered, self.grant.store.apply_one(step)).await
+        let entered = self.pass(verb, access, key)?;
+        done(entered, async { self.grant.store.apply_one(step(self)?).await }).await
     }
 
     async fn list(
@@ -87,17 +93,19 @@ impl Opened {
         let need = Need::Keys(&self.grant, Access::Read, &range.prefix);
         let entered = self.call.enter(Operation { primitive: "state", verb, need })?;
         let page = Page { limit: limit as usize, values: verb == "scan" };
-        let after = cursor.as_deref().map(after).transpose()?;
-        let range =
-            Range { prefix: range.prefix, start: range.start, end: range.end, reverse: range.reverse, after };
-        let listing = done(entered, self.grant.store.scan(&range, page)).await?;
+        let listing = done(entered, async {
+            let after = cursor.as_deref().map(after).transpose()?;
+            let types::Range { prefix, start, end, reverse } = range;
+            self.grant.store.scan(&Range { prefix, start, end, reverse, after }, page).await
+        })
+        .await?;
         let last = listing.entries.last().filter(|_| listing.more);
         let next = last.map(|(key, _)| cursor_behind(key));
         Ok((listing, next))
     }
 
     /// Gives each write of the call its version.
-    fn set_step(&self, key: &str, value: Vec<u8>, options: Option<SetOptions>) -> Result<Step, Error> {
+    fn set_step(&self, key: &str, value: Vec<u8>, options: Option<SetOptions>) -> Result<Step, seam::Error> {
         let SetOptions { precondition, ttl_ms, content_type } =
             options.unwrap_or(SetOptions { precondition: None, ttl_ms: None, content_type: None });
         let action = Action::Set {
@@ -109,7 +117,7 @@ impl Opened {
         step(key, precondition, action)
     }
 
-    fn add_step(&self, key: &str, delta: i64, ttl_ms: Option<u64>) -> Result<Step, Error> {
+    fn add_step(&self, key: &str, delta: i64, ttl_ms: Option<u64>) -> Result<Step, seam::Error> {
         step(key, None, Action::Add { delta, ttl: ttl(ttl_ms)?, version: self.call.identity.next_version() })
     }
 
@@ -127,7 +135,7 @@ impl Opened {
             Wit::Add(s) => ("execute-add", Access::Write, self.add_step(&s.key, s.delta, None)),
         };
         let step = made?;
-        self.pass(verb, access, step.key.as_str())?;
+        self.pass(verb, access, step.key.as_str())?.succeed();
         Ok(step)
     }
 
@@ -141,11 +149,17 @@ impl Opened {
             .call
             .enter(Operation { primitive: "state", verb: "execute", need: Need::Nothing })
             .map_err(|refused| TransactionError::Failed(refused.into()))?;
-        self.grant.store.apply(steps).await.map_err(|failure| {
-            let (Failure::Step(_, error) | Failure::Whole(error)) = &failure;
-            entered.fail(error.class());
-            failure.into()
-        })
+        match self.grant.store.apply(steps).await {
+            Ok(applied) => {
+                entered.succeed();
+                Ok(applied)
+            }
+            Err(failure) => {
+                let (Failure::Step(_, error) | Failure::Whole(error)) = &failure;
+                entered.fail(error.class());
+                Err(failure.into())
+            }
+        }
     }
 }
 
@@ -154,10 +168,16 @@ async fn done<T>(
     mut entered: Entered,
     operation: impl Future<Output = Result<T, seam::Error>>,
 ) -> Result<T, Error> {
-    operation.await.map_err(|error| {
-        entered.fail(error.class());
-        error.into()
-    })
+    match operation.await {
+        Ok(value) => {
+            entered.succeed();
+            Ok(value)
+        }
+        Err(error) => {
+            entered.fail(error.class());
+            Err(error.into())
+        }
+    }
 }
 
 impl stores::Host for Data {
@@ -165,10 +185,16 @@ impl stores::Host for Data {
         let found = match self.call.enter(Operation { primitive: "state", verb: "open", need: Need::Nothing })
         {
             Err(refused) => Err(refused.into()),
-            Ok(mut entered) => self.call.shared.grants.store(&name).ok_or_else(|| {
-                entered.fail(Class::NotFound);
-                Error::NoSuchStore(name)
-            }),
+            Ok(mut entered) => match self.call.shared.grants.store(&name) {
+                Some(grant) => {
+                    entered.succeed();
+                    Ok(grant)
+                }
+                None => {
+                    entered.fail(Class::NotFound);
+                    Err(Error::NoSuchStore(name))
+                }
+            },
         };
         Ok(match found {
             Ok(grant) => Ok(self.table.push(Handle(grant))?),
@@ -207,8 +233,7 @@ impl types::HostStore for Data {
         options: Option<SetOptions>,
     ) -> Answer<String> {
         let store = self.opened(&handle)?;
-        let step = store.set_step(&key, value, options);
-        Ok(store.write("set", step).await.map(etag))
+        Ok(store.write("set", &key, |store| store.set_step(&key, value, options)).await.map(etag))
     }
 
     async fn delete(
@@ -218,7 +243,7 @@ impl types::HostStore for Data {
         precondition: Option<Precondition>,
     ) -> Answer<()> {
         let store = self.opened(&handle)?;
-        Ok(store.write("delete", step(&key, precondition, Action::Delete)).await.map(|_| ()))
+        Ok(store.write("delete", &key, |_| step(&key, precondition, Action::Delete)).await.map(|_| ()))
     }
 
     async fn scan(
@@ -267,8 +292,19 @@ impl bulk::Host for Data {
             return Ok(Err(error));
         }
         let mut found = Vec::with_capacity(keys.len());
+        let mut left = seam::MAX_VALUES;
         for key in keys {
-            found.push(store.read("get", &key).await.map(|item| item.map(Item::from)));
+            let item = if left == 0 {
+                Err(Error::TooLarge(seam::MAX_VALUES as u64))
+            } else {
+                store.read("get", &key).await
+            };
+            if let Ok(Some(item)) = &item {
+                left = left.saturating_sub(item.value.len());
+            }
+            found.push(item.map(|item| item.map(Item::from)));
+            // Reads seldom wait: others must run all the same.
+            tokio::task::consume_budget().await;
         }
         Ok(Ok(found))
     }
@@ -279,15 +315,19 @@ impl bulk::Host for Data {
         requests: Vec<SetRequest>,
     ) -> Answer<Vec<Result<String, Error>>> {
         let store = self.opened(&handle)?;
+        let bytes: usize = requests.iter().map(|request| request.value.len()).sum();
+        if bytes > seam::MAX_VALUES {
+            return Ok(Err(Error::TooLarge(seam::MAX_VALUES as u64)));
+        }
         if let Err(error) = bounded(requests.len()) {
             return Ok(Err(error));
         }
         // Queued at once, so that they share one sync of the disk.
-        let writes = requests.into_iter().map(|SetRequest { key, value, options }| {
-            let step = store.set_step(&key, value, options);
-            store.write("set", step)
+        let writes = requests.into_iter().map(async |SetRequest { key, value, options }| {
+            store.write("set", &key, |store| store.set_step(&key, value, options)).await
         });
-        Ok(Ok(join_all(writes).await.into_iter().map(|applied| applied.map(etag)).collect()))
+        let applied: Vec<_> = stream::iter(writes).buffered(BULK_AT_ONCE).collect().await;
+        Ok(Ok(applied.into_iter().map(|applied| applied.map(etag)).collect()))
     }
 
     async fn delete_many(
@@ -299,10 +339,11 @@ impl bulk::Host for Data {
         if let Err(error) = bounded(requests.len()) {
             return Ok(Err(error));
         }
-        let writes = requests.into_iter().map(|DeleteRequest { key, precondition }| {
-            store.write("delete", step(&key, precondition, Action::Delete))
+        let writes = requests.into_iter().map(async |DeleteRequest { key, precondition }| {
+            store.write("delete", &key, |_| step(&key, precondition, Action::Delete)).await
         });
-        Ok(Ok(join_all(writes).await.into_iter().map(|applied| applied.map(|_| ())).collect()))
+        let applied: Vec<_> = stream::iter(writes).buffered(BULK_AT_ONCE).collect().await;
+        Ok(Ok(applied.into_iter().map(|applied| applied.map(|_| ())).collect()))
     }
 }
 
@@ -327,8 +368,8 @@ impl counters::Host for Data {
         ttl_ms: Option<u64>,
     ) -> Answer<i64> {
         let store = self.opened(&handle)?;
-        let step = store.add_step(&key, delta, ttl_ms);
-        Ok(store.write("increment", step).await.map(|applied| applied.sum.unwrap_or_default()))
+        let added = store.write("increment", &key, |store| store.add_step(&key, delta, ttl_ms)).await;
+        Ok(added.map(|applied| applied.sum.unwrap_or_default()))
     }
 
     async fn add(
@@ -339,8 +380,8 @@ impl counters::Host for Data {
         ttl_ms: Option<u64>,
     ) -> Answer<()> {
         let store = self.opened(&handle)?;
-        let step = store.add_step(&key, delta, ttl_ms);
-        Ok(store.write("add", step).await.map(|_| ()))
+        let added = store.write("add", &key, |store| store.add_step(&key, delta, ttl_ms)).await;
+        Ok(added.map(|_| ()))
     }
 }
 
@@ -352,7 +393,7 @@ fn bounded(requests: usize) -> Result<(), Error> {
     Ok(())
 }
 
-fn step(key: &str, precondition: Option<Precondition>, action: Action) -> Result<Step, Error> {
+fn step(key: &str, precondition: Option<Precondition>, action: Action) -> Result<Step, seam::Error> {
     Ok(Step { key: Key::new(key)?, expect: precondition.map(expect), action })
 }
 
@@ -365,9 +406,9 @@ fn expect(precondition: Precondition) -> Expect {
     }
 }
 
-fn ttl(ms: Option<u64>) -> Result<Option<Duration>, Error> {
+fn ttl(ms: Option<u64>) -> Result<Option<Duration>, seam::Error> {
     match ms {
-        Some(0) => Err(Error::InvalidArgument("a time to live of 0 ms: delete the key instead".into())),
+        Some(0) => Err(seam::Error::InvalidArgument("a time to live of 0 ms: delete the key instead".into())),
         other => Ok(other.map(Duration::from_millis)),
     }
 }
@@ -381,10 +422,10 @@ fn cursor_behind(last: &Key) -> String {
     format!("after:{}", last.as_str())
 }
 
-fn after(cursor: &str) -> Result<String, Error> {
+fn after(cursor: &str) -> Result<String, seam::Error> {
     let key = cursor.strip_prefix("after:").filter(|key| !key.is_empty());
     key.map(str::to_owned)
-        .ok_or_else(|| Error::InvalidArgument("this is no cursor that `scan` returned".into()))
+        .ok_or_else(|| seam::Error::InvalidArgument("this is no cursor that `scan` returned".into()))
 }
 
 impl From<seam::Item> for Item {

@@ -7,7 +7,7 @@ use mecha_manifest as manifest;
 
 use super::{exit, say};
 use crate::{
-    files::{self, HostSecrets, Kind},
+    files::{self, Kind},
     load::Report,
     summary,
 };
@@ -17,6 +17,19 @@ pub struct Args {
     /// A manifest, or a folder with one
     #[arg(default_value = ".")]
     path: PathBuf,
+}
+
+/// A build needs no secrets: that they are set is for `serve` to ask.
+struct NoSecrets;
+
+impl manifest::Secrets for NoSecrets {
+    fn env(&self, _: &str) -> Option<String> {
+        Some(String::new())
+    }
+
+    fn file(&self, _: &str) -> Result<String, String> {
+        Ok(String::new())
+    }
 }
 
 pub fn run(args: &Args) -> u8 {
@@ -34,7 +47,7 @@ fn build(args: &Args) -> anyhow::Result<u8> {
     let Kind::Manifest { file, text } = &source.kind else {
         bail!("{} is a component, and built already", args.path.display());
     };
-    let app = match manifest::load(file, text, &HostSecrets { folder: &source.folder }) {
+    let app = match manifest::load(file, text, &NoSecrets) {
         Ok((app, _)) => app,
         Err(problems) => {
             summary::report(&Report { problems, text: text.clone() }, false);

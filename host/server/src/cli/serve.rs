@@ -74,9 +74,16 @@ pub fn run(args: &Args) -> u8 {
     summary::warnings(&loaded.warnings);
     let served = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        // A guest that computes yields at each tick: look at the sockets after a few of those, not after 61.
+        .event_interval(5)
         .build()
         .context("cannot start the runtime")
-        .and_then(|runtime| runtime.block_on(serve(args, &source, loaded)));
+        .and_then(|runtime| {
+            let served = runtime.block_on(serve(args, &source, loaded));
+            // A name that is being looked up, or a file that hangs, must not keep the process.
+            runtime.shutdown_timeout(Duration::from_secs(1));
+            served
+        });
     match served {
         Ok(()) => exit::OK,
         Err(error) => {
@@ -108,6 +115,10 @@ async fn serve(args: &Args, source: &Source, loaded: Loaded) -> anyhow::Result<(
         Some(address) => Some(listen(address, "--admin").await?),
         None => None,
     };
+    for engine in live.engines.values() {
+        // Found out now rather than by the first request: a damaged file, or one of a newer host.
+        engine.open().await?;
+    }
     summary::serving(&loaded, lock.is_some().then_some(&*data), args.json);
     let headers = loaded.app.components.iter().map(|component| component.limits.request_headers).max();
     drop(loaded);
@@ -122,8 +133,8 @@ async fn serve(args: &Args, source: &Source, loaded: Loaded) -> anyhow::Result<(
     let http = Http { apps: apps.clone(), dispatcher, shutdown: shutdown.clone(), headers };
     summary::listening(listener.local_addr()?, args.json);
     let grace = Duration::from_secs(args.grace);
-    http.run(listener, grace).await;
-    if !shutdown.finish(grace).await {
+    let drained = http.run(listener, grace).await;
+    if !shutdown.finish(grace.saturating_sub(drained)).await {
         tracing::warn!(grace = args.grace, "some calls did not finish within the grace period");
     }
     apps.live_owned().close().await;

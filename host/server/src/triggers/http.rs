@@ -1,6 +1,14 @@
 //! The HTTP trigger: accepts connections, routes requests, and outlives clients of every kind.
 
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use http::{HeaderName, HeaderValue, Request, StatusCode, header};
 use hyper::{body::Incoming, service::service_fn};
@@ -20,7 +28,8 @@ use crate::{
     shutdown::Shutdown,
 };
 
-/// Connections at once. Beyond that new ones wait in the listener's backlog.
+/// Connections at once, but no more than half of the file descriptors: storage and outgoing requests need some.
+/// Beyond that new ones wait in the listener's backlog.
 const CONNECTIONS: usize = 10_000;
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
@@ -41,11 +50,12 @@ pub struct Http {
 }
 
 impl Http {
-    /// Accepts until the shutdown begins, then waits up to `grace` for open connections.
-    pub async fn run(self, listener: TcpListener, grace: Duration) {
+    /// Accepts until the shutdown begins, then waits up to `grace` for open connections. How long it waited.
+    pub async fn run(self, listener: TcpListener, grace: Duration) -> Duration {
         let http = Arc::new(self);
         let connections = GracefulShutdown::new();
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let places = Arc::new(Semaphore::new(connections_allowed()));
+        let mut refusals = 0_u32;
         loop {
             let next = async {
                 let place = places.clone().acquire_owned().await;
@@ -58,19 +68,25 @@ impl Http {
             };
             match accepted {
                 Ok((stream, _)) => {
+                    refusals = 0;
                     let connection = http.clone().connection(stream, &connections);
                     tokio::spawn(async move {
                         connection.await;
                         drop(place);
                     });
                 }
-                Err(error) => refused(&error).await,
+                Err(error) => {
+                    refused(&error, refusals).await;
+                    refusals += 1;
+                }
             }
         }
         drop(listener);
+        let began = tokio::time::Instant::now();
         if tokio::time::timeout(grace, connections.shutdown()).await.is_err() {
             tracing::warn!(?grace, "some connections were not finished within the grace period");
         }
+        began.elapsed()
     }
 
     fn connection(
@@ -94,7 +110,10 @@ impl Http {
             .max_concurrent_streams(STREAMS)
             .max_header_list_size(u32::try_from(self.headers).unwrap_or(u32::MAX));
         let http = self.clone();
+        let spoke = Arc::new(AtomicBool::new(false));
+        let flag = spoke.clone();
         let service = service_fn(move |request| {
+            flag.store(true, Ordering::Relaxed);
             let http = http.clone();
             async move { Ok::<_, Infallible>(http.answer(request).await) }
         });
@@ -102,13 +121,24 @@ impl Http {
         let served = server.serve_connection(stream, service).into_owned();
         let served = connections.watch(served);
         async move {
-            if let Err(error) = served.await {
+            let mut served = std::pin::pin!(served);
+            let ended = match tokio::time::timeout(HEAD_TIMEOUT, &mut served).await {
+                Ok(ended) => ended,
+                // Without a single request until now, it is somebody who only holds the place.
+                Err(_) if !spoke.load(Ordering::Relaxed) => return,
+                Err(_) => served.await,
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, "connection ended");
             }
         }
     }
 
     async fn answer(&self, mut request: Request<Incoming>) -> Answer {
+        // HTTP/1.0 did not know hosts yet, and simple health checkers still speak it.
+        if request.version() < http::Version::HTTP_11 && !request.headers().contains_key(header::HOST) {
+            request.headers_mut().insert(header::HOST, HeaderValue::from_static("localhost"));
+        }
         let Some(host) = host(&request) else {
             return problem(StatusCode::BAD_REQUEST, None);
         };
@@ -129,8 +159,8 @@ impl Http {
     }
 }
 
-/// The host that the request is for, in lowercase and without its port. `None` if there is none or two that differ.
-/// (RFC 9110, section 7.2; RFC 9112, section 3.2)
+/// The host that the request is for, in lowercase and without its port. `None` if there is none, or more than one
+/// `Host`. The target's own authority goes before it. (RFC 9110, section 7.2; RFC 9112, sections 3.2 and 3.2.2)
 fn host<B>(request: &Request<B>) -> Option<String> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let header = hosts.next();
@@ -161,12 +191,19 @@ fn tell_captures<B>(request: &mut Request<B>, captures: &[(&str, &str)]) {
     }
 }
 
+fn connections_allowed() -> usize {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    files.map_or(CONNECTIONS, |files| CONNECTIONS.min(usize::try_from(files / 2).unwrap_or(usize::MAX)))
+}
+
 /// The system could not give us a connection. Those that are open go on, and free what is lacking.
-async fn refused(error: &io::Error) {
+async fn refused(error: &io::Error, before: u32) {
     match error.kind() {
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset => {}
         _ => {
-            tracing::warn!(%error, "cannot accept connections for now");
+            if before == 0 {
+                tracing::warn!(%error, "cannot accept connections for now");
+            }
             tokio::time::sleep(ACCEPT_PAUSE).await;
         }
     }

@@ -1,4 +1,4 @@
-//! The body of an answer: reading it runs the guest that is making it.
+//! The body of an answer, and the guest that is still making it.
 
 use std::{
     pin::Pin,
@@ -11,7 +11,7 @@ use wasmtime_wasi_http::{Error, p2::body::HyperOutgoingBody};
 
 use super::Guest;
 
-/// The body of an answer, which runs the guest that is making it.
+/// The body of an answer. It holds the guest that is making it: dropped half read, it ends the guest.
 pub struct GuestBody {
     guest: Option<Guest>,
     body: HyperOutgoingBody,
@@ -24,13 +24,13 @@ pub struct GuestBody {
 
 impl GuestBody {
     /// `promised`: the length that the head of the answer gives.
-    pub(super) fn new(guest: Guest, body: HyperOutgoingBody, promised: Option<u64>) -> Self {
-        Self { guest: Some(guest), body, left: promised, ended: false, faulted: false }
+    pub(super) fn new(guest: Option<Guest>, body: HyperOutgoingBody, promised: Option<u64>) -> Self {
+        Self { guest, body, left: promised, ended: false, faulted: false }
     }
 
     /// Whether the reader has got all that it was promised.
     fn is_complete(&self) -> bool {
-        self.ended || self.left == Some(0)
+        self.ended || self.left == Some(0) || self.body.is_end_stream()
     }
 }
 
@@ -42,11 +42,11 @@ impl Body for GuestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        // The guest first: it makes what is then read. How it ends, its ending tells.
+        // How the guest ended is known before the end of its body is believed.
         if let Some(guest) = &mut self.guest
-            && let Poll::Ready(outcome) = guest.as_mut().poll(cx)
+            && let Poll::Ready(outcome) = Pin::new(guest).poll(cx)
         {
-            self.faulted = outcome.is_err() && !self.ended;
+            self.faulted = !matches!(outcome, Ok(Ok(()))) && !self.ended;
             self.guest = None;
         }
         let polled = Pin::new(&mut self.body).poll_frame(cx);
@@ -80,9 +80,8 @@ impl Drop for GuestBody {
         // One whose reader has gone is dropped with this body.
         if self.is_complete()
             && let Some(guest) = self.guest.take()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            runtime.spawn(guest);
+            drop(guest.detach());
         }
     }
 }

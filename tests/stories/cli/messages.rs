@@ -1,0 +1,144 @@
+//! Golden messages: all that `check` says of an app whose components are wrong. The manifest is here, what is
+//! printed lies in `tests/messages`. With `UPDATE_MESSAGES=1` in the environment that is written anew.
+
+use std::fs;
+
+use mecha_tests::host::{App, guest, mecha, output, project, serve};
+
+/// A manifest with one component.
+fn one(lines: &str) -> App {
+    App::new(&format!("name: shop\ncomponents:\n  cart:\n    source: app.wasm\n    http: [/]\n{lines}"))
+}
+
+fn program(name: &str) -> Vec<u8> {
+    fs::read(project().join("tests/programs/wat").join(name)).unwrap()
+}
+
+fn compiled(name: &str) -> Vec<u8> {
+    fs::read(guest(name)).unwrap()
+}
+
+/// Each case: an app, and further arguments of `check`.
+macro_rules! messages {
+    ($($case:ident: $app:expr, $args:expr;)*) => {$(
+        #[test]
+        fn $case() {
+            assert_message(stringify!($case), &$app, &$args);
+        }
+    )*};
+}
+
+messages! {
+    source_missing: one(""), [];
+    source_missing_with_build: one("    build: make cart\n"), [];
+    source_is_a_folder: one("").with_file("app.wasm/file", ""), [];
+    source_is_text: one("").with_file("app.wasm", "hello, world\n"), [];
+    source_is_empty: one("").with_file("app.wasm", ""), [];
+    source_is_an_elf: one("").with_file("app.wasm", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0>\0"), [];
+    source_is_a_core_module: one("").with_file("app.wasm", program("core.wat")), [];
+    source_is_a_binary_core_module: one("").with_file("app.wasm", b"\0asm\x01\0\0\0"), [];
+    source_of_another_version: one("").with_file("app.wasm", b"\0asm\x0c\0\x02\0"), [];
+    source_cut_short: one("").with_file("app.wasm", b"\0asm\x0d\0\x01\0\0\x64\x04name"), [];
+    source_with_garbage: one("").with_file("app.wasm", b"\0asm\x0d\0\x01\0garbage behind the head"), [];
+    source_text_with_a_slip: one("").with_file("app.wasm", "(component\n  (import \"x\" (func)\n"), [];
+    imports_unknown: one("").with_file("app.wasm", program("imports-unknown.wat")), [];
+    imports_of_other_versions: one("").with_file(
+        "app.wasm",
+        "(component (import \"wasi:http/types@0.3.0\" (instance)) (import \"wasi:random/better@0.2.0\" (instance))
+           (import \"mecha:state/stores@0.2.0\" (instance)) (instance $none)
+           (export \"wasi:http/incoming-handler@0.2.0\" (instance $none)))",
+    ), [];
+    route_without_handler: one("").with_file("app.wasm", program("no-handler.wat")), [];
+    nothing_granted: App::new(
+        "name: shop\ncomponents:\n  cart: { source: keeper.wasm, http: [/cart] }\n  \
+         probe: { source: probe.wasm, http: [/probe] }\n",
+    ).with_file("keeper.wasm", compiled("keeper")).with_file("probe.wasm", compiled("probe")), [];
+    nothing_granted_strictly: one("").with_file("app.wasm", compiled("keeper")), ["--strict"];
+    grants_unused: one(UNUSED).with_file("app.wasm", program("hello.wat")), [];
+    directory_missing: one(
+        "    directories:\n      - { host: ./public, guest: /public }\n      - { host: app.wasm, guest: /file }\n",
+    ).with_file("app.wasm", compiled("probe")), [];
+    pool_too_large: one("    limits: { concurrency: 100000 }\n").with_file("app.wasm", compiled("hello")), [];
+    many_at_once: App::new(
+        "name: shop\ncomponents:\n  one: { source: never.wasm, http: [/one] }\n  \
+         two: { source: two.wat, http: [/two, /zwei] }\n  three: { source: three.wat, http: [/three] }\n  \
+         four: { source: four.wasm, http: [/four], directories: [{ host: nowhere, guest: /x }] }\n",
+    )
+    .with_file("two.wat", program("no-handler.wat"))
+    .with_file("three.wat", program("imports-unknown.wat"))
+    .with_file("four.wasm", compiled("probe")), [];
+    all_is_well: one("").with_file("app.wasm", compiled("hello")), ["--strict"];
+}
+
+const UNUSED: &str = "    stores: { main: read }
+    outbound: [https://example.com]
+    env: { NAME: value }
+    directories: [{ host: ., guest: /data }]
+stores: { main: embedded }
+";
+
+fn assert_message(case: &str, app: &App, args: &[&str]) {
+    let folder = app.path().to_str().unwrap();
+    let checked = output(mecha(&["check"]).arg(app.path()).args(args));
+    let words = args.iter().map(|arg| format!(" {arg}")).collect::<String>();
+    let found = format!(
+        "$ mecha-host check {{app}}{words}\n{}{}[{}]\n",
+        checked.stderr.replace(folder, "{app}"),
+        checked.stdout.replace(folder, "{app}"),
+        checked.code.unwrap()
+    );
+    let file = project().join("tests/messages").join(format!("{}.txt", case.replace('_', "-")));
+    if std::env::var_os("UPDATE_MESSAGES").is_some() {
+        fs::write(&file, &found).unwrap();
+    }
+    let expected = fs::read_to_string(&file).unwrap_or_default();
+    assert!(found == expected, "{} is:\n{expected}\nand was printed:\n{found}", file.display());
+    if checked.code == Some(1) {
+        // `serve` says the same, and serves nothing.
+        let served = output(&mut serve(app.path(), args));
+        assert_eq!((served.code, served.stdout.as_str()), (Some(1), ""));
+        assert_eq!(served.stderr, checked.stderr);
+    }
+}
+
+/// Interfaces whose names are right, and whose functions are not.
+#[test]
+fn what_check_accepts_serve_can_link() {
+    let cases = [
+        (
+            "a function that the host's interface does not have",
+            "(component (import \"wasi:random/random@0.2.0\" (instance (export \"get-better-bytes\" (func))))",
+        ),
+        (
+            "a function of another type",
+            "(component (import \"wasi:random/random@0.2.0\"
+               (instance (export \"get-random-u64\" (func (result string)))))",
+        ),
+    ];
+    // The rest of a component that would answer.
+    let handler = fs::read_to_string(project().join("tests/programs/wat/imports-unknown.wat")).unwrap();
+    let handler = &handler[handler.find("(import \"wasi:http/types").unwrap()..];
+    let imports = cases.map(|(what, head)| (what, format!("{head} {handler}")));
+    let exports = [
+        (
+            "a handler without its function",
+            "(component (instance $none) (export \"wasi:http/incoming-handler@0.2.0\" (instance $none)))",
+        ),
+        (
+            "a handler of another version",
+            "(component (instance $none) (export \"wasi:http/incoming-handler@0.3.0\" (instance $none)))",
+        ),
+    ];
+    let exports = exports.map(|(what, text)| (what, text.to_owned()));
+    let mut wrong = vec![];
+    for (what, text) in imports.into_iter().chain(exports) {
+        let app = one("").with_file("app.wasm", &text);
+        let checked = output(mecha(&["check"]).arg(app.path()));
+        let served = output(&mut serve(app.path(), &[]));
+        if (checked.code, served.code) != (Some(1), Some(1)) || !checked.stderr.contains("app.wasm") {
+            let (checked, served) = (checked.code, (served.code, served.stderr));
+            wrong.push(format!("{what}: check ended with {checked:?}, serve with {served:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
