@@ -6,6 +6,7 @@
 
 mod crash;
 mod groups;
+mod idle;
 mod laws;
 mod model;
 mod seeds;

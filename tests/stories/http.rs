@@ -247,7 +247,8 @@ fn without_file_descriptors_the_host_waits_and_then_serves_again() {
     let host = Host::run(&mut limited);
     let client = host.client();
     let hoard: Vec<_> = (0..100).filter_map(|_| client.connect().ok()).collect();
-    host.wait_for_log("cannot accept");
+    // Half of the descriptors are not for connections: what else needs one still gets it.
+    assert_eq!(Client::new(host.admin).get("/healthz").status, 200);
     for connection in &hoard {
         _ = connection.shutdown(Shutdown::Both);
     }

@@ -5,7 +5,9 @@
 
 mod cache;
 mod cli;
+mod docs;
 mod examples;
+mod hostile;
 mod http;
 mod kill;
 mod lifecycle;

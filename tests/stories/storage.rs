@@ -218,36 +218,16 @@ fn a_damaged_database_is_told_to_the_operator_and_left_as_it_is() {
     ];
     for (what, damaged) in cases {
         fs::write(&file, &damaged).unwrap();
-        let host = app.serve();
-        let answer = ask(&host, &json!({ "op": "get", "key": "a" }));
-        assert_eq!(case(&answer), "unavailable", "{what}: {answer}");
-        let answer = ask(&host, &json!({ "op": "set", "key": "b", "value": "x" }));
-        assert_eq!(case(&answer), "unavailable", "{what}: {answer}");
-        host.wait_for_log("storage failed");
-        let log = host.log();
-        let named = log.contains(file.to_str().unwrap());
-        assert!(named && (log.contains("damaged") || log.contains("Not a redb database")), "{what}: {log}");
-        assert!(host.metric("mecha_storage_failures_total", &[]) >= 1.0);
-        assert_eq!(neighbour(&host), 200, "{what}");
-        assert_eq!(host.stop().code(), Some(0));
+        let failed = fails_to_serve(&app, file.parent().unwrap());
+        assert_eq!(failed.code, Some(3), "{what}: {}", failed.stderr);
+        let told = failed.stderr.lines().find(|line| line.starts_with("error: ")).unwrap();
+        assert!(told.contains(file.to_str().unwrap()), "{what}: {told}");
+        assert!(told.contains("damaged") || told.contains("Not a redb database"), "{what}: {told}");
         assert!(fs::read(&file).unwrap() == damaged, "{what} was overwritten");
     }
     fs::write(&file, good).unwrap();
     let found = ask(&app.serve(), &json!({ "op": "get", "key": "a" }));
     assert_eq!(found["item"]["value"].as_str().unwrap().len(), 1 << 20, "a copy put back works");
-}
-
-#[test]
-fn a_database_that_is_put_right_works_without_a_restart() {
-    let app = App::new(KEEPER);
-    let file = kept(&app);
-    let good = fs::read(&file).unwrap();
-    fs::write(&file, "not a database\n").unwrap();
-    let host = app.serve();
-    let get = json!({ "op": "get", "key": "a" });
-    assert_eq!(case(&ask(&host, &get)), "unavailable");
-    fs::write(&file, good).unwrap();
-    until("the store is there again", || case(&ask(&host, &get)) == "ok");
 }
 
 #[test]

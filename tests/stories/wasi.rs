@@ -307,7 +307,7 @@ fn what_a_component_prints_beyond_its_limit_is_dropped_and_counted() {
     let all = 2 * LINES * (BYTES + 1);
     assert_eq!(dropped as usize + logged * (BYTES + 1), all, "what is not logged is counted");
     // It may have taken more than a second, but hardly eight of them.
-    assert!(logged >= 4, "{logged}");
+    assert!(logged >= 3, "{logged}");
     assert!(logged <= 32, "{logged}");
     assert_eq!(host.metric("mecha_dropped_output_bytes_total", &["component=\"neighbour\""]), 0.0);
     // In a later second there is a new budget, and a word about what is missing.

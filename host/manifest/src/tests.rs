@@ -32,7 +32,7 @@ fn every_field_arrives() {
     let (app, warnings) = load(FILE, GOOD, &Fake).unwrap();
     assert_eq!(warnings, []);
     assert_eq!(app.name.as_str(), "guestbook");
-    assert_eq!(app.storage.cache, 45 << 20);
+    assert_eq!(app.storage.cache, 48 << 20);
     let [component] = &app.components[..] else { panic!("{app:?}") };
     assert_eq!(component.name.as_str(), "guestbook");
     assert_eq!(component.source.value, "target/wasm32-wasip2/release/guestbook.wasm");
@@ -81,7 +81,7 @@ fn every_field_arrives() {
         (main.kind, main.shared, main.max_size, main.max_value),
         (StoreKind::Embedded, false, None, 4 << 20)
     );
-    assert_eq!((audit.shared, audit.max_size, audit.max_value), (true, Some(1 << 30), 8 << 20));
+    assert_eq!((audit.shared, audit.max_size, audit.max_value), (true, Some(1 << 30), 5 << 20));
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! HTTPS: with a certificate that is trusted, and with others.
 
-use std::{net::TcpStream, sync::Arc};
+use std::{
+    io::{Read as _, Write as _},
+    net::{Shutdown, TcpStream},
+    sync::Arc,
+};
 
 use mecha_tests::host::{App, Host, serve};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -91,11 +95,18 @@ fn a_server_whose_certificate_is_not_trusted_is_not() {
     let good = trusted.server("localhost");
     let untrusted = other.server("localhost");
     let misnamed = trusted.server("elsewhere.example");
-    let plain = Server::start();
+    let plain = Server::wrapped(|mut socket: TcpStream| {
+        // It hears something that is no HTTP, and says so.
+        _ = socket.read(&mut [0; 512]);
+        _ = socket.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+        _ = socket.shutdown(Shutdown::Write);
+        _ = socket.read_to_end(&mut vec![]);
+        None
+    });
     let (host, _app) = host(&trusted, &[&good, &untrusted, &misnamed, &plain]);
     assert_failed(&fetch(&host, &url(&untrusted)), "TlsCertificateError");
     assert_failed(&fetch(&host, &url(&misnamed)), "TlsCertificateError");
-    assert_failed(&fetch(&host, &url(&plain)), "Tls");
+    assert_failed(&fetch(&host, &url(&plain)), "TlsProtocolError");
     assert_eq!(sent(&host, "unavailable"), 3.0);
     assert_eq!(untrusted.requests().len() + misnamed.requests().len(), 0, "nothing of a request was sent");
     assert_eq!(fetch(&host, &url(&good)).status, 200);

@@ -361,11 +361,24 @@ fn a_private_store_that_is_full_is_full_for_its_component_only() {
 
 #[test]
 fn a_store_takes_values_as_large_as_it_says() {
-    for (max, bytes) in [("1KiB", 1 << 10), ("6MiB", 6 << 20), ("12MiB", 12 << 20)] {
+    for (max, bytes) in [("1KiB", 1 << 10), ("6MiB", 6 << 20)] {
         let world = World::with_store(&format!("{{ embedded: {{ max-value: {max} }} }}"));
         let set = |size: usize| json!({ "op": "set", "key": "a", "value": "v", "value_repeat": size });
         assert_eq!(case(&world.ask(&set(bytes))), "ok", "{max}");
         let answer = world.ask(&set(bytes + 1));
         assert_eq!(answer["error"], json!({ "case": "too-large", "detail": bytes }), "{max}");
     }
+}
+
+#[test]
+fn a_request_of_more_than_8_mib_does_not_reach_the_host_and_costs_its_call() {
+    let world = World::with_store("embedded");
+    world.ask(&json!({ "op": "set", "key": "a", "value": "kept" }));
+    let set = json!({ "op": "set", "key": "a", "value": "v", "value_repeat": 9 << 20 });
+    assert_eq!(world.host.post("/call", set.to_string()).status, 500);
+    world.host.wait_for_log("call failed");
+    let trapped = world.host.metric("mecha_calls_total", &["component=\"keeper\"", "outcome=\"trap\""]);
+    assert_eq!(trapped, 1.0);
+    assert_eq!(case(&world.ask_neighbour(&json!({ "op": "set", "key": "a", "value": "x" }))), "ok");
+    assert_eq!(world.ask(&json!({ "op": "get", "key": "a" }))["item"]["value"], "kept");
 }
