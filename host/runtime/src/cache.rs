@@ -47,13 +47,13 @@ impl Cache {
     pub(crate) fn load(&self, engine: &Engine, bytes: &[u8]) -> Option<Component> {
         let name = name(engine, bytes);
         let stored = fs::read(self.folder.join(&name)).ok()?;
-        let (mac, code) = stored.split_at_checked(MAC)?;
-        let expected = self.mac(&name, code);
-        // blake3::Hash compares in constant time.
-        if expected != blake3::Hash::from_bytes(mac.try_into().ok()?) {
+        let Some((_, code)) = stored.split_first_chunk::<MAC>().filter(|(mac, code)| {
+            // blake3::Hash compares in constant time.
+            self.mac(&name, code) == blake3::Hash::from_bytes(**mac)
+        }) else {
             tracing::warn!(file = %name, "a file in the cache is damaged or not ours; compiling anew");
             return None;
-        }
+        };
         deserialize(engine, code)
             .inspect_err(
                 |error| tracing::warn!(file = %name, %error, "cached code is of no use; compiling anew"),

@@ -166,7 +166,7 @@ fn binary(bytes: &[u8]) -> Result<Vec<u8>, Error> {
     Err(Error::NotWasm(if start.is_empty() {
         "nothing: it is empty".into()
     } else {
-        format!("{:?}", start.escape_ascii().to_string())
+        format!("`{}`", start.escape_ascii())
     }))
 }
 

@@ -2,7 +2,6 @@
 
 use std::{fmt, sync::Arc};
 
-use anyhow::Context as _;
 use mecha_primitives::identity::Identity;
 use wasmtime::{
     Store,
@@ -28,6 +27,14 @@ pub struct Micrologic {
 }
 
 impl Micrologic {
+    /// Whether a component can be linked, and why not.
+    ///
+    /// # Errors
+    /// As of [`new`](Self::new).
+    pub fn check(component: &Component) -> anyhow::Result<()> {
+        link(component).map(|_| ())
+    }
+
     /// Links everything that a call will need, so that a call has only to instantiate.
     ///
     /// # Errors
@@ -38,21 +45,8 @@ impl Micrologic {
         limits: Limits,
         services: Arc<Services>,
     ) -> anyhow::Result<Self> {
+        let http = link(component)?;
         let engine = component.inner.engine().clone();
-        let mut linker = Linker::new(&engine);
-        imports::link(&mut linker)?;
-        let pre: InstancePre<Data> = linker
-            .instantiate_pre(&component.inner)
-            .map_err(anyhow::Error::from)
-            .context("cannot link the component")?;
-        let http = match component.exports_interface(exports::http::INTERFACE) {
-            true => Some(
-                ProxyPre::new(pre)
-                    .map_err(anyhow::Error::from)
-                    .context("the HTTP handler has another shape")?,
-            ),
-            false => None,
-        };
         let shared =
             Shared { grants, limits, services, output: Default::default(), client: Default::default() };
         Ok(Self { shared: Arc::new(shared), engine, http })
@@ -61,11 +55,6 @@ impl Micrologic {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.shared.limits
-    }
-
-    #[must_use]
-    pub fn handles_http(&self) -> bool {
-        self.http.is_some()
     }
 
     pub(crate) fn http(&self) -> Option<&ProxyPre<Data>> {
@@ -86,6 +75,17 @@ impl Micrologic {
             store.set_fuel(fuel)?;
         }
         Ok(store)
+    }
+}
+
+/// Links a component to everything that the host has, and finds its handler.
+fn link(component: &Component) -> anyhow::Result<Option<ProxyPre<Data>>> {
+    let mut linker = Linker::new(component.inner.engine());
+    imports::link(&mut linker)?;
+    let pre: InstancePre<Data> = linker.instantiate_pre(&component.inner)?;
+    match component.exports_interface(exports::http::INTERFACE) {
+        true => Ok(Some(ProxyPre::new(pre)?)),
+        false => Ok(None),
     }
 }
 

@@ -25,7 +25,9 @@ impl DataDir {
     /// # Errors
     /// If it cannot be made or written, or another process has it.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
-        make(path).with_context(|| format!("cannot make the data directory {}", path.display()))?;
+        make(path).with_context(|| {
+            format!("cannot make the data directory {}; name another with --data", path.display())
+        })?;
         let file = path.join("lock");
         let mut lock = lock_file(&file).with_context(|| {
             format!("cannot write to the data directory {}; name another with --data", path.display())

@@ -14,6 +14,7 @@ use mecha_runtime::{
     component::{self, Component},
     engine::{Engines, Settings},
     imports,
+    micrologic::Micrologic,
 };
 
 use crate::{
@@ -101,20 +102,7 @@ pub fn load(source: &Source, options: &Options<'_>) -> Result<Loaded, Report> {
 /// The app that a component is by itself: it gets every path.
 fn bare(path: &Path) -> App {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    let text: String = stem
-        .chars()
-        .map(|c| c.to_ascii_lowercase())
-        .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' })
-        .take(name::MAX_LEN - SUFFIX)
-        .collect();
-    let text = text.trim_matches('-');
-    let text = if text.is_empty() { "app" } else { text };
-    // What is no name as it stands is told apart by its hash: `a_b` is not `a-b`, and their data must not meet.
-    let text = &if text == stem {
-        text.to_owned()
-    } else {
-        format!("{text}-{}", &blake3::hash(stem.as_bytes()).to_hex()[..SUFFIX - 1])
-    };
+    let text = &name_of(stem);
     let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let at = Span { line: 1, column: 1 };
     // The text was made to follow the rules for names.
@@ -136,8 +124,22 @@ fn bare(path: &Path) -> App {
     App { name, components: vec![component], stores: vec![], storage }
 }
 
-/// Length of what tells apart files whose names are no names.
-const SUFFIX: usize = 9;
+/// A name for what a file holds: the file's own, if it is one. What is no name as it stands is told apart by its
+/// hash: `a_b` is not `a-b`, and their data must not meet.
+#[must_use]
+pub fn name_of(stem: &str) -> String {
+    const HASH: usize = 8;
+    if name::App::new(stem).is_ok() {
+        return stem.to_owned();
+    }
+    let valid = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let text: String = stem.chars().map(valid).take(name::MAX_LEN - HASH - 1).collect();
+    let text = match text.trim_matches('-') {
+        "" => "app",
+        text => text,
+    };
+    format!("{text}-{}", &blake3::hash(stem.as_bytes()).to_hex()[..HASH])
+}
 
 /// Page cache of a database, in bytes.
 const DEFAULT_CACHE: u64 = 32 << 20;
@@ -167,6 +169,7 @@ impl Checker<'_> {
                 self.imports(meta, &component);
                 self.exports(meta, &component);
                 self.grants(meta, &component);
+                self.link(meta, &component);
                 compiled.push(component);
             }
         }
@@ -197,6 +200,9 @@ impl Checker<'_> {
         let progress = options.progress.begin(format!("compiling {}", meta.name));
         let compiled = Component::compile(engines, &bytes, meta.limits.fuel.is_some(), options.cache);
         drop(progress);
+        if let Ok(component) = &compiled {
+            tracing::debug!(component = %meta.name, cached = component.cached, "compiled");
+        }
         compiled
             .map_err(|error| {
                 let message = match error {
@@ -243,6 +249,20 @@ impl Checker<'_> {
             let message = format!("the component cannot answer HTTP: it exports {found}");
             let problem = Problem::error(self.file, at, key, message);
             self.problems.push(problem.help(format!("export `{HANDLER}@0.2`, or remove the route")));
+        }
+    }
+
+    /// What names alone do not show: functions that are missing or of other types.
+    fn link(&mut self, meta: &manifest::Component, component: &Component) {
+        let key = format!("components.{}.source", meta.name);
+        // Whatever was said of the component already is the reason, and said better.
+        if self.problems.iter().any(|problem| problem.severity == Severity::Error && problem.key == key) {
+            return;
+        }
+        if let Err(error) = Micrologic::check(component) {
+            let at = (!self.bare).then_some(meta.source.at);
+            let message = format!("the component cannot be linked: {error:#}");
+            self.problems.push(Problem::error(self.file, at, key, message));
         }
     }
 

@@ -102,7 +102,7 @@ fn inspect_says_what_is_no_component() {
     let core = project().join("tests/programs/wat/core.wat").display().to_string();
     let cases = [
         (file("empty.wasm", b""), "it is empty"),
-        (file("text.wasm", b"hello"), "this is no WebAssembly: it begins with \"hello\""),
+        (file("text.wasm", b"hello"), "this is no WebAssembly: it begins with `hello`"),
         (core, "this is a core module, not a component"),
         (folder.path().join("never.wasm").display().to_string(), "cannot read"),
     ];

@@ -80,7 +80,7 @@ fn a_new_app_is_built_and_served() {
     std::os::unix::fs::symlink(&kept, app.join("target")).unwrap();
 
     let unbuilt = output(mecha(&["check"]).env_remove("CARGO_TARGET_DIR").current_dir(&app));
-    if !kept.join("wasm32-wasip2/release/visits.wasm").exists() {
+    if !kept.join("wasm32-wasip2/release/component.wasm").exists() {
         assert_prints(&unbuilt, 1, &["cannot read", "`mecha-host build` makes it"]);
     }
     let built = output(mecha(&["build"]).env_remove("CARGO_TARGET_DIR").current_dir(&app));

@@ -109,7 +109,9 @@ impl Database {
             .create_with_backend(Boxed { inner: backend, full: full.clone() })
             .map_err(|error| match error {
                 DatabaseError::DatabaseAlreadyOpen => OpenError::InUse(place.clone()),
-                DatabaseError::Storage(StorageError::Io(source)) => {
+                DatabaseError::Storage(StorageError::Io(source))
+                    if source.kind() != io::ErrorKind::InvalidData =>
+                {
                     OpenError::Io { place: place.clone(), source }
                 }
                 other => OpenError::Damaged { place: place.clone(), source: other.into() },

@@ -38,6 +38,7 @@ pub(super) fn clear(file: &dyn StorageBackend) -> io::Result<()> {
 fn empty(file: &dyn StorageBackend) -> io::Result<()> {
     // Somebody else may have finished it before it was locked.
     if is_unfinished(file)? {
+        tracing::warn!("a database whose creation was interrupted is begun anew; it held nothing");
         file.set_len(0)?;
         file.sync_data()?;
     }

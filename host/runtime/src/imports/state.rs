@@ -74,11 +74,10 @@ impl Opened {
     async fn write(
         &self,
         verb: &'static str,
+        access: Access,
         key: &str,
         step: impl FnOnce(&Self) -> Result<Step, seam::Error>,
     ) -> Result<Applied, Error> {
-        // The new value of a counter is an answer about what is stored: that is reading too.
-        let access = if verb == "increment" { Access::ReadWrite } else { Access::Write };
         let entered = self.pass(verb, access, key)?;
         done(entered, async { self.grant.store.apply_one(step(self)?).await }).await
     }
@@ -124,11 +123,14 @@ impl Opened {
     fn transaction_step(&self, step: transactions::Step) -> Result<Step, Error> {
         use transactions::Step as Wit;
         let (verb, access, made) = match step {
-            Wit::Set(s) => ("execute-set", Access::Write, self.set_step(&s.key, s.value, s.options)),
-            Wit::Delete(s) => {
-                ("execute-delete", Access::Write, self::step(&s.key, s.precondition, Action::Delete))
+            Wit::Set(s) => {
+                let access = set_access(s.options.as_ref());
+                ("execute-set", access, self.set_step(&s.key, s.value, s.options))
             }
-            // A check tells whether a value is there: that is reading.
+            Wit::Delete(s) => {
+                let access = guarded(s.precondition.is_some());
+                ("execute-delete", access, self::step(&s.key, s.precondition, Action::Delete))
+            }
             Wit::Check(s) => {
                 ("execute-check", Access::Read, self::step(&s.key, Some(s.precondition), Action::Check))
             }
@@ -161,6 +163,15 @@ impl Opened {
             }
         }
     }
+}
+
+/// What a write needs. A precondition tells what is there, as the new value of a counter does: that is reading too.
+fn guarded(has_precondition: bool) -> Access {
+    if has_precondition { Access::ReadWrite } else { Access::Write }
+}
+
+fn set_access(options: Option<&SetOptions>) -> Access {
+    guarded(options.is_some_and(|options| options.precondition.is_some()))
 }
 
 /// Runs an operation that has passed, and notes how it ended.
@@ -233,7 +244,8 @@ impl types::HostStore for Data {
         options: Option<SetOptions>,
     ) -> Answer<String> {
         let store = self.opened(&handle)?;
-        Ok(store.write("set", &key, |store| store.set_step(&key, value, options)).await.map(etag))
+        let access = set_access(options.as_ref());
+        Ok(store.write("set", access, &key, |store| store.set_step(&key, value, options)).await.map(etag))
     }
 
     async fn delete(
@@ -243,7 +255,12 @@ impl types::HostStore for Data {
         precondition: Option<Precondition>,
     ) -> Answer<()> {
         let store = self.opened(&handle)?;
-        Ok(store.write("delete", &key, |_| step(&key, precondition, Action::Delete)).await.map(|_| ()))
+        Ok(store
+            .write("delete", guarded(precondition.is_some()), &key, |_| {
+                step(&key, precondition, Action::Delete)
+            })
+            .await
+            .map(|_| ()))
     }
 
     async fn scan(
@@ -324,7 +341,8 @@ impl bulk::Host for Data {
         }
         // Queued at once, so that they share one sync of the disk.
         let writes = requests.into_iter().map(async |SetRequest { key, value, options }| {
-            store.write("set", &key, |store| store.set_step(&key, value, options)).await
+            let access = set_access(options.as_ref());
+            store.write("set", access, &key, |store| store.set_step(&key, value, options)).await
         });
         let applied: Vec<_> = stream::iter(writes).buffered(BULK_AT_ONCE).collect().await;
         Ok(Ok(applied.into_iter().map(|applied| applied.map(etag)).collect()))
@@ -340,7 +358,11 @@ impl bulk::Host for Data {
             return Ok(Err(error));
         }
         let writes = requests.into_iter().map(async |DeleteRequest { key, precondition }| {
-            store.write("delete", &key, |_| step(&key, precondition, Action::Delete)).await
+            store
+                .write("delete", guarded(precondition.is_some()), &key, |_| {
+                    step(&key, precondition, Action::Delete)
+                })
+                .await
         });
         let applied: Vec<_> = stream::iter(writes).buffered(BULK_AT_ONCE).collect().await;
         Ok(Ok(applied.into_iter().map(|applied| applied.map(|_| ())).collect()))
@@ -368,7 +390,9 @@ impl counters::Host for Data {
         ttl_ms: Option<u64>,
     ) -> Answer<i64> {
         let store = self.opened(&handle)?;
-        let added = store.write("increment", &key, |store| store.add_step(&key, delta, ttl_ms)).await;
+        let added = store
+            .write("increment", Access::ReadWrite, &key, |store| store.add_step(&key, delta, ttl_ms))
+            .await;
         Ok(added.map(|applied| applied.sum.unwrap_or_default()))
     }
 
@@ -380,7 +404,8 @@ impl counters::Host for Data {
         ttl_ms: Option<u64>,
     ) -> Answer<()> {
         let store = self.opened(&handle)?;
-        let added = store.write("add", &key, |store| store.add_step(&key, delta, ttl_ms)).await;
+        let added =
+            store.write("add", Access::Write, &key, |store| store.add_step(&key, delta, ttl_ms)).await;
         Ok(added.map(|_| ()))
     }
 }

@@ -11,7 +11,7 @@ use mecha_runtime::{
 use serde_json::json;
 
 use super::{CacheArgs, exit, say};
-use crate::{files, progress::Progress, summary};
+use crate::{files, load, progress::Progress, summary};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -80,13 +80,10 @@ fn items(what: &str, items: &[Item]) {
 
 fn smallest(path: &Path, component: &Component) -> String {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("app");
-    let name: String =
-        stem.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
-    let name = match name.trim_matches('-') {
-        "" => "app",
-        name => name,
-    };
-    let mut text = format!("name: {name}\ncomponents:\n  {name}:\n    source: {}\n", path.display());
+    let name = load::name_of(stem);
+    // JSON's strings are YAML's too.
+    let source = serde_json::Value::from(path.display().to_string());
+    let mut text = format!("name: {name}\ncomponents:\n  {name}:\n    source: {source}\n");
     if component.exports_interface(exports::http::INTERFACE) {
         text += "    http: [/]\n";
     }

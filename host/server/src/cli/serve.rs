@@ -43,7 +43,7 @@ pub struct Args {
     /// Treat warnings about the app as errors
     #[arg(long)]
     strict: bool,
-    /// Print what is served as JSON
+    /// Print problems, and the address when ready, as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
