@@ -126,7 +126,8 @@ fn a_file_too_short_for_its_seal_is_not_executed() {
 
 #[test]
 fn a_file_with_a_flipped_bit_is_not_executed() {
-    let places: [(&str, fn(usize) -> usize); 6] = [
+    type Place = (&'static str, fn(usize) -> usize);
+    let places: [Place; 6] = [
         ("the seal's first byte", |_| 0),
         ("the seal's last byte", |_| 31),
         ("the first byte behind the seal", |_| 32),

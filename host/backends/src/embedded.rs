@@ -12,13 +12,16 @@
 //! ```
 
 mod apply;
+mod boxed;
 mod database;
 mod disk;
 mod engine;
+mod moment;
 mod record;
 mod unfinished;
 mod writer;
 
-pub use database::{Broken, Database, Moment, OpenError};
+pub use database::{Broken, Database, OpenError};
 pub use disk::{Disk, FileDisk};
 pub use engine::{Engine, Options};
+pub use moment::Moment;

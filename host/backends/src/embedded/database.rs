@@ -3,7 +3,6 @@
 use std::{
     collections::HashMap,
     fmt, io,
-    ops::Bound,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -13,17 +12,19 @@ use std::{
 use bytes::Bytes;
 use mecha_primitives::{
     clock::Timestamp,
-    commit::{self, Batch, Budget, Record, Slice, Span, Sums},
+    commit::{self, Batch, Sums},
 };
 use redb::{
-    Builder, DatabaseError, ReadOnlyTable, ReadableDatabase as _, ReadableTable as _, StorageBackend,
-    StorageError, TableDefinition, TableError, WriteTransaction,
+    Builder, DatabaseError, ReadOnlyTable, ReadableDatabase as _, ReadableTable as _, StorageError,
+    TableDefinition, TableError, WriteTransaction,
 };
 
 use super::{
-    apply::{Rejection, Tables, apply, damaged},
+    apply::{Rejection, Tables, apply},
+    boxed::Boxed,
     disk::Disk,
-    record, unfinished,
+    moment::Moment,
+    unfinished,
 };
 
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
@@ -33,9 +34,6 @@ const META: TableDefinition<'_, &str, u32> = TableDefinition::new("meta");
 
 /// The version of what the tables hold. A later host reads every earlier one.
 const FORMAT: u32 = 1;
-
-/// How many bytes a page reads at the most before it ends early, wanted or not.
-const EXAMINED: usize = 16 << 20;
 
 /// How many expired records are cleared away at least within each commit, where it costs no further sync.
 const SWEEP_WITH_COMMIT: usize = 64;
@@ -64,7 +62,7 @@ pub struct Broken {
 }
 
 impl Broken {
-    fn before(error: impl Into<redb::Error>) -> Self {
+    pub(super) fn before(error: impl Into<redb::Error>) -> Self {
         Self { unknown: false, why: error.into().to_string().into() }
     }
 }
@@ -86,7 +84,7 @@ pub struct Database {
     full: Arc<AtomicBool>,
 }
 
-type Records = ReadOnlyTable<&'static [u8], &'static [u8]>;
+pub(super) type Records = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -256,118 +254,10 @@ fn within<T>(
     Ok((result, tables.changed))
 }
 
-/// A snapshot. It waits for no writer and no writer waits for it.
-#[derive(Clone)]
-pub struct Moment {
-    records: Arc<Records>,
-    now: Timestamp,
-}
-
-impl Moment {
-    /// The live record under `key`.
-    ///
-    /// # Errors
-    /// [`Broken`] if the storage failed.
-    pub fn get(&self, key: &[u8]) -> Result<Option<Record>, Broken> {
-        let Some(bytes) = self.records.get(key).map_err(Broken::before)? else { return Ok(None) };
-        let record = record::decode(bytes.value(), true).ok_or_else(|| Broken::before(damaged(key)))?;
-        Ok(record.is_live(self.now).then_some(record))
-    }
-
-    /// Live records in order, as many as the budget allows.
-    ///
-    /// # Errors
-    /// [`Broken`] if the storage failed.
-    pub fn scan(&self, span: &Span, budget: Budget) -> Result<Slice, Broken> {
-        let end = span.end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        if span.end.as_ref().is_some_and(|end| *end <= span.start) {
-            return Ok((vec![], false));
-        }
-        let mut range =
-            self.records.range::<&[u8]>((Bound::Included(&*span.start), end)).map_err(Broken::before)?;
-        let mut found = vec![];
-        let (mut bytes, mut examined) = (0, 0);
-        while let Some(entry) = if span.reverse { range.next_back() } else { range.next() } {
-            let (key, stored) = entry.map_err(Broken::before)?;
-            let head = record::head(stored.value()).ok_or_else(|| Broken::before(damaged(key.value())))?;
-            examined += stored.value().len();
-            if !head.is_live(self.now) {
-                continue;
-            }
-            bytes += key.value().len() + if budget.values { stored.value().len() } else { 0 };
-            if found.len() == budget.records
-                || ((bytes > budget.bytes || examined > EXAMINED) && !found.is_empty())
-            {
-                return Ok((found, true));
-            }
-            let record = record::decode(stored.value(), budget.values)
-                .ok_or_else(|| Broken::before(damaged(key.value())))?;
-            found.push((Bytes::copy_from_slice(key.value()), record));
-        }
-        Ok((found, false))
-    }
-}
-
-/// redb takes a type, the disk gives an object. On the way, it is noted when a write finds the disk full.
-#[derive(Debug)]
-struct Boxed {
-    inner: Box<dyn StorageBackend>,
-    full: Arc<AtomicBool>,
-}
-
-impl Boxed {
-    fn noted(&self, result: io::Result<()>) -> io::Result<()> {
-        result.inspect_err(|error| {
-            if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
-                self.full.store(true, Ordering::Relaxed);
-            }
-        })
-    }
-}
-
-impl StorageBackend for Boxed {
-    fn len(&self) -> io::Result<u64> {
-        self.inner.len()
-    }
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.inner.read(offset, out)
-    }
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.noted(self.inner.set_len(len))
-    }
-    fn sync_data(&self) -> io::Result<()> {
-        self.inner.sync_data()
-    }
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.noted(self.inner.write(offset, data))
-    }
-    fn close(&self) -> io::Result<()> {
-        self.inner.close()
-    }
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, redb::BackendError> {
-        self.inner.try_lock_range(start, end)
-    }
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, redb::BackendError> {
-        self.inner.try_lock_shared_range(start, end)
-    }
-    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), redb::BackendError> {
-        self.inner.lock_range(start, end)
-    }
-    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), redb::BackendError> {
-        self.inner.lock_shared_range(start, end)
-    }
-    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), redb::BackendError> {
-        self.inner.unlock_range(start, end)
-    }
-    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, redb::BackendError> {
-        self.inner.query_lock_range(start, end)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use mecha_primitives::{
-        commit::{Action, Change, Version},
+        commit::{Action, Change, Record, Version},
         identity::CallId,
     };
 
