@@ -1,4 +1,4 @@
-//! State in a map: the shortest honest reading of [`state::Store`](state::Store)'s laws, and their
+//! State in a map: the shortest honest reading of [`state::Store`]'s laws, and their
 //! judge in tests. Nothing of it survives the process.
 
 use std::{

@@ -1,6 +1,6 @@
 //! Everything of `mecha:state` over HTTP, through the generated bindings: so that it is the WIT that is tested.
 //!
-//! `POST /call` with one [`Call`] or a list of them, which are made in order by one instance; the answer is one
+//! `POST /call` with one `Call` or a list of them, which are made in order by one instance; the answer is one
 //! object or a list of them. What the store refuses is `{"error": {"case": "conflict", "detail": …}}` with
 //! status 200; a call that is malformed is an HTTP error.
 //!

@@ -1,8 +1,8 @@
 //! A guest that behaves well and badly on request: the path says how.
 //!
-//! - [`body`]: bodies that stream, in both directions, and answers that are cut short or come late.
-//! - [`limits`]: everything that an instance can use too much of, and every way to end.
-//! - [`world`]: what is there besides the request: clock, random numbers, environment, files, logs, network.
+//! - `body`: bodies that stream, in both directions, and answers that are cut short or come late.
+//! - `limits`: everything that an instance can use too much of, and every way to end.
+//! - `world`: what is there besides the request: clock, random numbers, environment, files, logs, network.
 
 mod body;
 mod fetch;
