@@ -78,7 +78,7 @@ fn wasmtime() -> Option<PathBuf> {
     println!(
         "no `wasmtime serve` to compare with; install it with\n  cargo install --root target/peers wasmtime-cli \
          --version 48.0.8 --locked --no-default-features --features \
-         run,serve,cranelift,parallel-compilation,pooling-allocator,component-model"
+         run,serve,cranelift,parallel-compilation,pooling-allocator,component-model,component-model-async"
     );
     None
 }

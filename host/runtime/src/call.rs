@@ -1,6 +1,12 @@
 //! One call: who it is for, what it may do; and the data that its instance needs meanwhile.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use mecha_primitives::{clock::Clock, identity::Identity};
 use rand::rngs::StdRng;
@@ -51,6 +57,8 @@ impl fmt::Debug for Services {
 /// What the instance's wasmtime store holds. Contexts that many guests never ask for are made when they are
 /// first asked for.
 pub struct Data {
+    /// Before `table`, which holds what the guest has not finished: it is dropped in this order.
+    pub(crate) end: End,
     pub(crate) call: Call,
     pub(crate) table: ResourceTable,
     wasi: Option<WasiCtx>,
@@ -67,7 +75,41 @@ impl Data {
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(usize::try_from(limits.headers).unwrap_or(usize::MAX));
         let memory = Meter::new(limits.memory);
-        Self { hooks: Hooks::new(call.clone()), call, table, wasi: None, http, memory }
+        Self { end: End::default(), hooks: Hooks::new(call.clone()), call, table, wasi: None, http, memory }
+    }
+}
+
+/// Tells how an instance ended, before what it held is gone: a body whose writer has disappeared is whole if the
+/// guest ended well, or is still running, and cut off otherwise.
+#[derive(Debug, Default)]
+pub(crate) struct End(Arc<Outcome>);
+
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    well: AtomicBool,
+    gone: AtomicBool,
+}
+
+impl End {
+    pub(crate) fn outcome(&self) -> Arc<Outcome> {
+        self.0.clone()
+    }
+
+    pub(crate) fn well(&self) {
+        self.0.well.store(true, Ordering::Release);
+    }
+}
+
+impl Outcome {
+    /// Whether the instance is gone, and did not end well.
+    pub(crate) fn is_bad(&self) -> bool {
+        self.gone.load(Ordering::Acquire) && !self.well.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.gone.store(true, Ordering::Release);
     }
 }
 

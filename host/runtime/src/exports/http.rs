@@ -15,12 +15,14 @@ use http_body::Body;
 use mecha_primitives::identity::Identity;
 use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
+use wasmtime::Store;
 use wasmtime_wasi_http::{
     WasiHttpView as _,
     p2::{bindings::http::types::Scheme, body::HyperOutgoingBody},
 };
 
 use crate::{
+    call::Data,
     fault::{Fault, Kind},
     micrologic::Micrologic,
 };
@@ -77,7 +79,15 @@ where
     B::Error: Into<Error>,
 {
     let (sender, mut answer) = oneshot::channel();
-    let mut call = Box::pin(run(micrologic.clone(), identity, request, sender, ending));
+    let store = match micrologic.store(identity) {
+        Ok(store) => store,
+        Err(error) => {
+            ending.tell(Err(host_fault(&error)));
+            return Err(Kind::Host);
+        }
+    };
+    let outcome = store.data().end.outcome();
+    let mut call = Box::pin(run(micrologic.clone(), store, request, sender, ending));
     let (head, guest) = tokio::select! {
         biased;
         ended = &mut call => {
@@ -94,14 +104,14 @@ where
     };
     let response = head.map_err(|_| Kind::NoAnswer)?;
     let promised = response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    Ok(response.map(|body| GuestBody::new(guest, body, promised)))
+    Ok(response.map(|body| GuestBody::new(guest, outcome, body, promised)))
 }
 
 type Answer = Result<Response<HyperOutgoingBody>, wasmtime_wasi_http::p2::bindings::http::types::ErrorCode>;
 
 async fn run<B>(
     micrologic: Micrologic,
-    identity: Arc<Identity>,
+    store: Store<Data>,
     request: Request<B>,
     sender: oneshot::Sender<Answer>,
     ending: Ending,
@@ -112,8 +122,7 @@ where
 {
     let wall_time = micrologic.limits().wall_time;
     let answered = Arc::new(Mutex::new(None));
-    let call =
-        AssertUnwindSafe(call(&micrologic, identity, request, sender, answered.clone())).catch_unwind();
+    let call = AssertUnwindSafe(call(&micrologic, store, request, sender, answered.clone())).catch_unwind();
     let outcome = match tokio::time::timeout(wall_time, call).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(panic)) => Err(Fault::new(Kind::Host, panic_text(&*panic))),
@@ -126,7 +135,7 @@ where
 
 async fn call<B>(
     micrologic: &Micrologic,
-    identity: Arc<Identity>,
+    mut store: Store<Data>,
     request: Request<B>,
     sender: oneshot::Sender<Answer>,
     answered: Arc<Mutex<Option<Answered>>>,
@@ -135,10 +144,8 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Error>,
 {
-    let host = |error: anyhow::Error| Fault::new(Kind::Host, format!("{error:?}"));
     let proxy =
         micrologic.http().ok_or_else(|| Fault::new(Kind::Host, "the component exports no HTTP handler"))?;
-    let mut store = micrologic.store(identity).map_err(host)?;
     let flag = answered.clone();
     let told = move |answer: Answer| {
         let kind =
@@ -148,8 +155,9 @@ where
         _ = sender.send(answer);
     };
     let mut http = store.data_mut().http();
-    let request = http.new_incoming_request(Scheme::Http, request).map_err(|error| host(error.into()))?;
-    let out = http.new_response_outparam_from_callback(told).map_err(|error| host(error.into()))?;
+    let request =
+        http.new_incoming_request(Scheme::Http, request).map_err(|error| host_fault(&error.into()))?;
+    let out = http.new_response_outparam_from_callback(told).map_err(|error| host_fault(&error.into()))?;
     let done = async {
         let instance = proxy.instantiate_async(&mut store).await?;
         instance.wasi_http_incoming_handler().call_handle(&mut store, request, out).await
@@ -158,7 +166,10 @@ where
         return Err(Fault::of(&error, store.data()));
     }
     match answered.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        Some(Answered::Response) => Ok(()),
+        Some(Answered::Response) => {
+            store.data().end.well();
+            Ok(())
+        }
         Some(Answered::Error(code)) => {
             Err(Fault::new(Kind::NoAnswer, format!("the handler answered with {code}")))
         }
@@ -171,6 +182,10 @@ enum Answered {
     Response,
     /// One of wasi:http's error codes.
     Error(String),
+}
+
+fn host_fault(error: &anyhow::Error) -> Fault {
+    Fault::new(Kind::Host, format!("{error:?}"))
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -2,6 +2,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -10,6 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use wasmtime_wasi_http::{Error, p2::body::HyperOutgoingBody};
 
 use super::Guest;
+use crate::call::Outcome;
 
 /// The body of an answer. It holds the guest that is making it: dropped half read, it ends the guest.
 pub struct GuestBody {
@@ -18,14 +20,18 @@ pub struct GuestBody {
     /// Bytes that the head still promises.
     left: Option<u64>,
     ended: bool,
-    /// The guest ended with a fault before it had ended its body.
-    faulted: bool,
+    outcome: Arc<Outcome>,
 }
 
 impl GuestBody {
     /// `promised`: the length that the head of the answer gives.
-    pub(super) fn new(guest: Option<Guest>, body: HyperOutgoingBody, promised: Option<u64>) -> Self {
-        Self { guest, body, left: promised, ended: false, faulted: false }
+    pub(super) fn new(
+        guest: Option<Guest>,
+        outcome: Arc<Outcome>,
+        body: HyperOutgoingBody,
+        promised: Option<u64>,
+    ) -> Self {
+        Self { guest, outcome, body, left: promised, ended: false }
     }
 
     /// Whether the reader has got all that it was promised.
@@ -42,17 +48,10 @@ impl Body for GuestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        // How the guest ended is known before the end of its body is believed.
-        if let Some(guest) = &mut self.guest
-            && let Poll::Ready(outcome) = Pin::new(guest).poll(cx)
-        {
-            self.faulted = !matches!(outcome, Ok(Ok(()))) && !self.ended;
-            self.guest = None;
-        }
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         match &polled {
             // What a guest left behind half done must not look whole.
-            Poll::Ready(None) if self.faulted && !self.is_complete() => {
+            Poll::Ready(None) if self.outcome.is_bad() && !self.is_complete() => {
                 return Poll::Ready(Some(Err(Error::HttpResponseIncomplete)));
             }
             Poll::Ready(Some(Ok(frame))) => match frame.data_ref() {
