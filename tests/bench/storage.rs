@@ -84,6 +84,8 @@ pub fn reopen() {
         database.commit(Timestamp(0), &batches).unwrap();
     }
     std::fs::copy(&path, &crashed).unwrap();
+    // The copy is as dirty as a file can be; what a crash leaves has been synced.
+    std::fs::File::open(&crashed).unwrap().sync_all().unwrap();
     drop(database);
     let began = Instant::now();
     let database = embedded::Database::open(&FileDisk::new(crashed.clone()), 32 << 20).unwrap();
