@@ -27,22 +27,6 @@ pub struct Limits {
     pub random: u64,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            memory: 128 << 20,
-            wall_time: Duration::from_secs(30),
-            concurrency: 100,
-            fuel: None,
-            request_body: None,
-            headers: 64 << 10,
-            handles: 1000,
-            stdio: 64 << 10,
-            random: 64 << 10,
-        }
-    }
-}
-
 /// Bytes that may cross from a guest to the host in one host call, as a bound on what a hostile list or string
 /// makes the host allocate.
 pub(crate) const HOSTCALL_BYTES: usize = 8 << 20;

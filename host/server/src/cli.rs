@@ -1,10 +1,19 @@
 //! The command line: a file for each command.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 
-use crate::log;
+use crate::{
+    files::{self, Source},
+    load::{self, Loaded},
+    log,
+    progress::Progress,
+    summary,
+};
 
 mod build;
 mod check;
@@ -107,6 +116,21 @@ pub fn main() -> ExitCode {
 }
 
 use clap::CommandFactory as _;
+
+/// Loads the app at a path. If that cannot be, says why, and gives the code to end with.
+fn app(path: &Path, cache: &CacheArgs, strict: bool, as_json: bool) -> Result<(Source, Loaded), u8> {
+    let source = files::find(path).map_err(|error| {
+        say(&error);
+        exit::APP
+    })?;
+    let cache = cache.open();
+    let options = load::Options { cache: cache.as_ref(), strict, progress: &Progress };
+    let loaded = load::load(&source, &options).map_err(|report| {
+        summary::report(&report, as_json);
+        exit::APP
+    })?;
+    Ok((source, loaded))
+}
 
 /// Says what is in the way, with the whole chain of causes.
 #[expect(clippy::print_stderr, reason = "the command line speaks to people here")]

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{CacheArgs, exit, say};
-use crate::{files, load, progress::Progress, summary};
+use super::{CacheArgs, exit};
+use crate::summary;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -21,24 +21,11 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> u8 {
-    let source = match files::find(&args.path) {
-        Ok(source) => source,
-        Err(error) => {
-            say(&error);
-            return exit::APP;
-        }
-    };
-    let cache = args.cache.open();
-    let progress = Progress;
-    let options = load::Options { cache: cache.as_ref(), strict: args.strict, progress: &progress };
-    match load::load(&source, &options) {
-        Ok(loaded) => {
+    match super::app(&args.path, &args.cache, args.strict, args.json) {
+        Ok((_, loaded)) => {
             summary::good(&loaded, args.json);
             exit::OK
         }
-        Err(report) => {
-            summary::report(&report, args.json);
-            exit::APP
-        }
+        Err(code) => code,
     }
 }

@@ -14,10 +14,9 @@ use crate::{
     clock::{Randomness, SystemClock},
     dispatch::Dispatcher,
     fault::Plan,
-    files::{self, Source},
-    load::{self, Loaded},
+    files::Source,
+    load::Loaded,
     metrics::Metrics,
-    progress::Progress,
     shutdown::Shutdown,
     summary,
     triggers::http::Http,
@@ -55,21 +54,9 @@ pub struct Args {
 
 /// Serves until a signal ends it.
 pub fn run(args: &Args) -> u8 {
-    let source = match files::find(&args.path) {
-        Ok(source) => source,
-        Err(error) => {
-            say(&error);
-            return exit::APP;
-        }
-    };
-    let cache = args.cache.open();
-    let options = load::Options { cache: cache.as_ref(), strict: args.strict, progress: &Progress };
-    let loaded = match load::load(&source, &options) {
-        Ok(loaded) => loaded,
-        Err(report) => {
-            summary::report(&report, args.json);
-            return exit::APP;
-        }
+    let (source, loaded) = match super::app(&args.path, &args.cache, args.strict, args.json) {
+        Ok(app) => app,
+        Err(code) => return code,
     };
     summary::warnings(&loaded.warnings);
     let served = tokio::runtime::Builder::new_multi_thread()
