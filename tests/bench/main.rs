@@ -6,7 +6,7 @@
 //!
 //! `cargo build --release` and `cargo guests` must have run. The peer `wasmtime serve` is looked for as
 //! `$WASMTIME`, then in `target/peers/bin`; without it its rows are left out, and the command that installs it
-//! is printed.
+//! is printed. `--hello` ends after the first table.
 
 mod load;
 mod native;
