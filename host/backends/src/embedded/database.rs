@@ -279,8 +279,8 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_thousand_expired_records_leave_room_that_is_used_again() {
-        const RECORDS: u32 = 100_000;
+    fn a_million_expired_records_leave_room_that_is_used_again() {
+        const RECORDS: u32 = 1_000_000;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("database");
         let database = Database::open(&FileDisk::new(path.clone()), 32 << 20).unwrap();
