@@ -101,9 +101,10 @@ fn default_cache() -> Option<PathBuf> {
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Err(error) = log::start(cli.log.as_deref(), cli.log_format) {
-        return fail(exit::APP, &error);
-    }
+    let _log = match log::start(cli.log.as_deref(), cli.log_format) {
+        Ok(log) => log,
+        Err(error) => return fail(exit::APP, &error),
+    };
     ExitCode::from(match cli.command {
         Command::Serve(args) => serve::run(&args),
         Command::Build(args) => build::run(&args),
