@@ -5,7 +5,7 @@
 //! anything is shown by planted bugs, each of which it must find.
 
 mod simulation;
-mod workload;
+pub(crate) mod workload;
 
 use simulation::{Bug, Totals, simulate};
 
@@ -17,8 +17,9 @@ fn what_was_acknowledged_survives_every_crash() {
     let totals = runs.iter().fold(Totals::default(), |sum, run| sum + run.totals);
     println!("{} seeds: {totals:?}", runs.len());
     if runs.len() >= 100 {
-        let Totals { crashes, errors, unknown_kept, unknown_lost, .. } = totals;
+        let Totals { appended, crashes, errors, unknown_kept, unknown_lost, .. } = totals;
         for (what, count) in [
+            ("append", appended),
             ("crash", crashes),
             ("I/O error", errors),
             ("unknown group that was kept", unknown_kept),
@@ -60,4 +61,9 @@ fn an_acknowledgment_before_the_commit_is_found_out() {
 #[test]
 fn a_put_that_is_forgotten_is_found_out() {
     is_found(Bug::ForgottenPut);
+}
+
+#[test]
+fn a_number_that_is_forgotten_is_found_out() {
+    is_found(Bug::ForgottenNumber);
 }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use mecha_backends::embedded::{Engine, Options};
 use mecha_primitives::{
     clock::{ManualClock, Timestamp},
-    commit::{Action, Batch, Change, Engine as _, Error, Record, Sums, Unobserved, Version},
+    commit::{Action, Batch, Change, Committed, Engine as _, Error, Record, Unobserved, Version},
     identity::CallId,
 };
 use mecha_tests::{
@@ -76,10 +76,10 @@ fn set(key: &str, len: usize) -> Batch {
     Batch { changes: vec![Change { key, expect: None, action: Action::Put(record) }], ..Batch::default() }
 }
 
-type Commit<'a> = Pin<Box<dyn Future<Output = Result<Sums, Error>> + Send + 'a>>;
+type Commit<'a> = Pin<Box<dyn Future<Output = Result<Committed, Error>> + Send + 'a>>;
 
 /// Begins a commit: when this returns it is in the queue, or is answered.
-async fn begin(engine: &Engine, batch: Batch) -> (Commit<'_>, Option<Result<Sums, Error>>) {
+async fn begin(engine: &Engine, batch: Batch) -> (Commit<'_>, Option<Result<Committed, Error>>) {
     let mut commit = engine.commit(batch);
     let answer = poll_fn(|context| match commit.as_mut().poll(context) {
         Poll::Ready(answer) => Poll::Ready(Some(answer)),

@@ -8,21 +8,22 @@ use std::collections::{BTreeMap, HashMap};
 use bytes::Bytes;
 use mecha_primitives::{
     clock::Timestamp,
-    commit::{Action, Batch, Change, Error, Record, Sums, Version, account},
+    commit::{Action, Batch, Change, Committed, Error, Record, Stamp, Version, account},
 };
 
-/// The embedded engine clears away so many expired records with a commit. A test that has fewer keys need
-/// not know which go first.
-pub const SWEPT_WITH_COMMIT: usize = 64;
+/// Engines clear away so many expired records with a commit, and more with a large one.
+const SWEPT_WITH_COMMIT: usize = 64;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Model {
     records: BTreeMap<Bytes, Record>,
+    /// The number of the last commit that appended something.
+    number: u64,
 }
 
 impl Model {
     /// Applies a group as an engine should.
-    pub fn commit(&mut self, now: Timestamp, group: &[Batch]) -> Vec<Result<Sums, Error>> {
+    pub fn commit(&mut self, now: Timestamp, group: &[Batch]) -> Vec<Result<Committed, Error>> {
         let mut changed = false;
         let mut outcomes = Vec::with_capacity(group.len());
         for batch in group {
@@ -32,7 +33,8 @@ impl Model {
             changed |= *self != before;
         }
         if changed {
-            self.sweep(now, SWEPT_WITH_COMMIT);
+            let changes: usize = group.iter().map(|batch| batch.changes.len()).sum();
+            self.sweep(now, SWEPT_WITH_COMMIT.max(2 * changes));
         }
         outcomes
     }
@@ -82,7 +84,13 @@ impl Model {
         self.records.remove(key);
     }
 
-    fn apply(&mut self, now: Timestamp, batch: &Batch) -> Result<Sums, Error> {
+    /// The number of the last commit that appended something.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    fn apply(&mut self, now: Timestamp, batch: &Batch) -> Result<Committed, Error> {
         for (check, wanted) in batch.checks.iter().enumerate() {
             if !wanted.expect.holds(self.version(&wanted.key, now)) {
                 return Err(Error::Stale { check });
@@ -102,13 +110,15 @@ impl Model {
                 }
             }
         }
+        let appends = batch.changes.iter().any(|change| matches!(change.action, Action::Append { .. }));
+        after.number += u64::from(appends);
         *self = after;
-        Ok(sums)
+        Ok(Committed { number: if appends { self.number } else { 0 }, sums })
     }
 
-    fn changed(&self, now: Timestamp, changes: &[Change]) -> Result<(Self, Sums), Error> {
+    fn changed(&self, now: Timestamp, changes: &[Change]) -> Result<(Self, Vec<Option<i64>>), Error> {
         let mut after = self.clone();
-        let mut sums = Sums::new();
+        let mut sums = vec![];
         for (index, change) in changes.iter().enumerate() {
             sums.push(after.change(now, index, change)?);
         }
@@ -137,17 +147,38 @@ impl Model {
                 };
                 let old = self.records.get(&change.key).filter(|record| record.is_live(now));
                 let old = old.cloned().unwrap_or(new);
-                let number: Option<i64> =
-                    String::from_utf8(old.value.to_vec()).ok().and_then(|t| t.parse().ok());
-                let number = number.ok_or(Error::NotANumber { change: index })?;
-                let sum = number.checked_add(*delta).ok_or(Error::Overflow { change: index })?;
+                let sum = sum(index, &old, *delta)?;
                 let record = Record { version: *version, value: sum.to_string().into(), ..old };
                 self.records.insert(change.key.clone(), record);
                 return Ok(Some(sum));
             }
+            Action::Append { ordinal, record } => {
+                // The records before the group cannot have this number: what is there is of this batch.
+                let key = Stamp { commit: self.number + 1, ordinal: *ordinal }.key(&change.key);
+                if let Some(before) = self.records.insert(key, record.clone()) {
+                    return Err(Error::Conflict { change: index, found: Some(before.version) });
+                }
+            }
+            Action::Countdown { last, version } => {
+                let live = self.records.get(&change.key).filter(|record| record.is_live(now));
+                let Some(old) = live.cloned() else { return Ok(None) };
+                let left = sum(index, &old, -1)?.max(0);
+                if left > 0 {
+                    let record = Record { version: *version, value: left.to_string().into(), ..old };
+                    self.records.insert(change.key.clone(), record);
+                } else {
+                    self.records.retain(|key, _| *key != change.key && !last.contains(key));
+                }
+                return Ok(Some(left));
+            }
         }
         Ok(None)
     }
+}
+
+fn sum(change: usize, old: &Record, delta: i64) -> Result<i64, Error> {
+    let number: Option<i64> = String::from_utf8(old.value.to_vec()).ok().and_then(|text| text.parse().ok());
+    number.ok_or(Error::NotANumber { change })?.checked_add(delta).ok_or(Error::Overflow { change })
 }
 
 /// What a record takes on disk, with its key: format 1 byte, version 24, expiry 1 or 9, media type 1 and more.

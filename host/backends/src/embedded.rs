@@ -11,13 +11,13 @@
 //!   Disk      redb's StorageBackend, injected: a file, or a simulation
 //! ```
 
-mod apply;
 mod boxed;
 mod database;
 mod disk;
 mod engine;
 mod moment;
 mod record;
+mod tables;
 mod unfinished;
 mod writer;
 

@@ -15,6 +15,8 @@ use bytes::Bytes;
 
 use crate::{class::Class, clock::Timestamp, identity::CallId};
 
+pub mod conformance;
+
 /// The version of a record: the call that wrote it, the attempt, and the ordinal of the write.
 /// Only equality means anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -137,6 +139,63 @@ pub enum Action {
         expires_at: Option<Timestamp>,
         version: Version,
     },
+    /// Puts a record under a key that is the change's key and a [`Stamp`]: the number that the engine gives the
+    /// commit, and `ordinal`. Keys with one prefix are therefore in the order of their commits, whoever made them,
+    /// and a reader who has seen one will never find a new one before it. A batch that would put two records under
+    /// one stamped key is refused with a conflict. An expectation is of the key without the stamp.
+    Append {
+        ordinal: u32,
+        record: Record,
+    },
+    /// Subtracts one from a decimal number; when it comes to zero (or was there already), the key and all of `last`
+    /// are deleted, and the sum is 0. An absent key changes nothing, and gives no sum.
+    Countdown {
+        last: Vec<Bytes>,
+        version: Version,
+    },
+}
+
+/// What an engine adds to the key of an [`Append`](Action::Append): the number of the commit and the ordinal of the
+/// change, both big-endian. Numbers of commits grow and are never given twice, across restarts too; they have gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Stamp {
+    pub commit: u64,
+    pub ordinal: u32,
+}
+
+impl Stamp {
+    pub const LEN: usize = 12;
+
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; Self::LEN] {
+        let mut bytes = [0; Self::LEN];
+        bytes[..8].copy_from_slice(&self.commit.to_be_bytes());
+        bytes[8..].copy_from_slice(&self.ordinal.to_be_bytes());
+        bytes
+    }
+
+    /// The stamp at the end of a key; `None` if the key is too short for one.
+    #[must_use]
+    pub fn of(key: &[u8]) -> Option<Self> {
+        let (_, bytes) = key.split_last_chunk::<{ Self::LEN }>()?;
+        let (commit, ordinal) = bytes.split_first_chunk::<8>()?;
+        Some(Self {
+            commit: u64::from_be_bytes(*commit),
+            ordinal: u32::from_be_bytes(ordinal.try_into().ok()?),
+        })
+    }
+
+    /// The key of an [`Append`](Action::Append) under `prefix`.
+    #[must_use]
+    pub fn key(self, prefix: &[u8]) -> Bytes {
+        [prefix, &self.to_bytes()].concat().into()
+    }
+}
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.commit, self.ordinal)
+    }
 }
 
 /// A bound on the bytes (keys and values) that an account may hold. Only a batch that makes the
@@ -160,15 +219,28 @@ impl Batch {
     #[must_use]
     pub fn weight(&self) -> usize {
         let changes = self.changes.iter().map(|change| {
-            change.key.len() + if let Action::Put(record) = &change.action { record.value.len() } else { 64 }
+            change.key.len()
+                + match &change.action {
+                    Action::Put(record) | Action::Append { record, .. } => record.value.len(),
+                    Action::Countdown { last, .. } => {
+                        64 + last.iter().map(|key| key.len() + 32).sum::<usize>()
+                    }
+                    Action::Delete | Action::Verify | Action::Add { .. } => 64,
+                }
         });
         let checks = self.checks.iter().map(|check| check.key.len() + 32);
         changes.chain(checks).sum()
     }
 }
 
-/// What a committed change left: for `Add`, the new number; for others, nothing.
-pub type Sums = Vec<Option<i64>>;
+/// What a commit left.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// The number of the commit, if the batch appends; otherwise 0.
+    pub number: u64,
+    /// One for each change: for `Add`, and for `Countdown` of a key that is there, the new number; for others nothing.
+    pub sums: Vec<Option<i64>>,
+}
 
 /// Why a batch was not committed. Unless the error is [`Unknown`](Error::Unknown), nothing of it
 /// was applied.
@@ -180,10 +252,10 @@ pub enum Error {
     /// A change's expectation failed; `found` is the version that is there.
     #[error("a precondition did not hold (change {change})")]
     Conflict { change: usize, found: Option<Version> },
-    /// `Add` met a value that is no decimal number within 64 bits.
+    /// `Add` or `Countdown` met a value that is no decimal number within 64 bits.
     #[error("the value is no number")]
     NotANumber { change: usize },
-    /// `Add` would leave the range of 64 bits.
+    /// `Add` or `Countdown` would leave the range of 64 bits.
     #[error("the number would leave 64 bits")]
     Overflow { change: usize },
     #[error("quota of {max_bytes} bytes exceeded")]
@@ -251,10 +323,26 @@ pub trait Snapshot: Send + Sync {
 /// Keeps records, durably and in order, and commits batches.
 ///
 /// # Laws                                                            checked by
-/// - A committed batch is seen as a whole by every later snapshot.   `state::conformance`
-/// - A refused batch leaves nothing.                                 `state::conformance`
+/// - A committed batch is seen as a whole by every later snapshot.   `a_committed_batch_is_seen_whole`
+/// - A refused batch leaves nothing.                                 `a_refused_batch_leaves_nothing`
+/// - What a snapshot shows does not change.                          `a_snapshot_does_not_change`
+/// - A scan keeps to its span, its order and its budget.             `a_scan_keeps_to_its_span_and_budget`
+/// - Checks see what was there before the batch.                     `checks_see_what_was_before_the_batch`
+/// - Expectations see the batch's own earlier changes.               `expectations_see_earlier_changes`
+/// - Numbers grow with commits, whoever makes them, and for ever.    `numbers_grow_with_commits`
+/// - Keys that one batch appends share its number.                   `appended_keys_share_the_number`
+/// - Two appends never share a key.                                  `two_appends_never_share_a_key`
+/// - An append that is refused leaves no trace, and no number.       `a_refused_append_leaves_no_trace`
+/// - A number is not given twice, whatever became of its keys.       `a_number_without_a_key_is_still_given`
+/// - A countdown deletes its key and the last ones exactly at zero.  `a_countdown_deletes_exactly_at_zero`
+/// - A countdown of an absent key changes nothing.                   `a_countdown_of_nothing_changes_nothing`
+/// - A quota refuses growth only.                                    `a_quota_refuses_growth_only`
+/// - Appended records count in the quota.                            `appended_records_count_in_the_quota`
+/// - What has expired is absent, and gives its room back.            `what_has_expired_is_absent`
 /// - An acknowledged commit survives the process and the machine.    the simulated disk, the kill test
-/// - Snapshots never wait for a commit.                              `readers_do_not_wait_for_the_writer`
+/// - Snapshots never wait for a commit.                              the tests of groups
+///
+/// The last two are of engines that are durable, and that have a writer.
 #[async_trait]
 pub trait Engine: fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// Whether what was acknowledged survives the process and the machine.
@@ -263,7 +351,7 @@ pub trait Engine: fmt::Debug + fmt::Display + Send + Sync + 'static {
     async fn snapshot(&self) -> Result<Box<dyn Snapshot>, Error>;
 
     /// Applies the batch durably and as a whole. A dropped future may still commit.
-    async fn commit(&self, batch: Batch) -> Result<Sums, Error>;
+    async fn commit(&self, batch: Batch) -> Result<Committed, Error>;
 }
 
 /// Hears what an engine does, for the operator's metrics. Called on the engine's own thread: be quick.
@@ -301,6 +389,30 @@ mod tests {
         for wrong in ["", "00", &"g".repeat(48), &"A".repeat(48), &"é".repeat(24)] {
             assert_eq!(wrong.parse::<Version>(), Err(NoVersion), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_stamp_is_read_back_from_the_end_of_a_key() {
+        let stamps = [(0, 0), (1, 2), (0x2f2f, 0x2f), (u64::MAX, u32::MAX)];
+        for (commit, ordinal) in stamps {
+            let stamp = Stamp { commit, ordinal };
+            for prefix in [&b""[..], b"app/pubsub/orders/"] {
+                assert_eq!(Stamp::of(&stamp.key(prefix)), Some(stamp));
+                assert_eq!(account(&stamp.key(b"app/pubsub/orders/")), b"app/pubsub/orders/");
+            }
+        }
+        assert_eq!(Stamp::of(&[0; Stamp::LEN - 1]), None);
+        let keys = stamps.map(|(commit, ordinal)| Stamp { commit, ordinal }.key(b"p"));
+        assert!(keys.is_sorted(), "keys are in the order of their stamps");
+    }
+
+    #[test]
+    fn a_batch_weighs_what_it_holds_on_to() {
+        let version = Version::NEVER;
+        let last = vec![Bytes::from(vec![0; 1000]); 100];
+        let change = Change { key: "k".into(), expect: None, action: Action::Countdown { last, version } };
+        let weight = Batch { changes: vec![change], ..Batch::default() }.weight();
+        assert!(weight >= 100_000, "{weight}");
     }
 
     #[test]

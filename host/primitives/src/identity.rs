@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use tokio_util::sync::CancellationToken;
@@ -30,6 +33,19 @@ pub enum Caller {
     },
 }
 
+/// What a call answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trigger {
+    Http,
+    /// An event, by its subscription.
+    Event(name::Subscription),
+    /// An input, by its binding.
+    Input(name::Binding),
+    Invoke,
+    /// A due job, by its name.
+    Job(Arc<str>),
+}
+
 /// What every call carries.
 #[derive(Debug)]
 pub struct Identity {
@@ -40,8 +56,14 @@ pub struct Identity {
     /// 1 for the first attempt.
     pub attempt: u32,
     pub caller: Caller,
+    /// The components whose calls this one is nested in, the outermost first.
+    pub chain: Arc<[name::Component]>,
+    pub trigger: Trigger,
+    /// Given by whoever calls, so that a repeated call can be recognized.
+    pub idempotency_key: Option<Arc<str>>,
     /// W3C Trace Context, as it came in or as the host began it.
     pub traceparent: Option<String>,
+    pub tracestate: Option<String>,
     /// When the host interrupts the call.
     pub deadline: Timestamp,
     /// Cancelled when nobody waits for the call any more.
@@ -66,7 +88,11 @@ impl Identity {
             call,
             attempt: 1,
             caller: Caller::Outside,
+            chain: Arc::default(),
+            trigger: Trigger::Http,
+            idempotency_key: None,
             traceparent: None,
+            tracestate: None,
             deadline,
             cancel: CancellationToken::new(),
             writes: AtomicU32::new(0),

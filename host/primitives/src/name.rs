@@ -96,6 +96,109 @@ names! {
     Component;
     /// A state store, by the name under which a component opens it.
     Store;
+    /// A subscription, which is also the name of its consumer group if it gives none.
+    Subscription;
+    /// A consumer group: subscriptions that share one delivery of each event.
+    Group;
+    /// A schedule of the manifest.
+    Schedule;
+    /// An input or output binding.
+    Binding;
+}
+
+/// A topic: names with dots between them, as in `orders.created`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Topic(Arc<str>);
+
+impl Topic {
+    /// # Errors
+    /// [`Invalid`] says what a part breaks of the rules for names.
+    pub fn new(text: &str) -> Result<Self, Invalid> {
+        if text.chars().count() > MAX_LEN {
+            return Err(Invalid::TooLong(text.chars().count()));
+        }
+        text.split('.').try_for_each(check)?;
+        Ok(Self(text.into()))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Topic {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        Self::new(text)
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl AsRef<str> for Topic {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Which topics a subscription or a grant means: a topic, or a pattern in which `*` stands for one part and a last `>`
+/// for one or more. (As in NATS subjects.)
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicPattern(Arc<str>);
+
+impl TopicPattern {
+    /// # Errors
+    /// [`Invalid`] says what a part breaks of the rules for names.
+    pub fn new(text: &str) -> Result<Self, Invalid> {
+        let mut parts = text.split('.').peekable();
+        while let Some(part) = parts.next() {
+            let is_wild = part == "*" || (part == ">" && parts.peek().is_none());
+            if !is_wild {
+                check(part)?;
+            }
+        }
+        Ok(Self(text.into()))
+    }
+
+    #[must_use]
+    pub fn matches(&self, topic: &Topic) -> bool {
+        let (mut wanted, mut found) = (self.0.split('.'), topic.0.split('.'));
+        loop {
+            match (wanted.next(), found.next()) {
+                (Some(">"), Some(_)) | (None, None) => return true,
+                (Some(part), Some(name)) if part == "*" || part == name => {}
+                _ => return false,
+            }
+        }
+    }
+
+    /// Whether it stands for one topic only.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        !self.0.split('.').any(|part| part == "*" || part == ">")
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TopicPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 macro_rules! fallbacks {
@@ -145,5 +248,37 @@ mod tests {
             assert_eq!(App::new(text), Err(wrong), "{text:?}");
         }
         assert_eq!(App::new(&"x".repeat(64)), Err(Invalid::TooLong(64)));
+    }
+
+    #[test]
+    fn a_topic_is_names_with_dots_between() {
+        for good in ["orders", "orders.created", "a.b.c"] {
+            assert_eq!(Topic::new(good).unwrap().as_str(), good);
+        }
+        for wrong in ["", ".", "a.", ".a", "a..b", "A", "a/b", "a.*", ">"] {
+            assert!(Topic::new(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_matches_parts() {
+        let cases = [
+            ("orders", "orders", true),
+            ("orders", "orders.created", false),
+            ("orders.*", "orders.created", true),
+            ("orders.*", "orders", false),
+            ("orders.*", "orders.a.b", false),
+            ("orders.>", "orders.a.b", true),
+            ("orders.>", "orders", false),
+            ("*.created", "orders.created", true),
+            (">", "orders", true),
+        ];
+        for (pattern, topic, expected) in cases {
+            let matches = TopicPattern::new(pattern).unwrap().matches(&Topic::new(topic).unwrap());
+            assert_eq!(matches, expected, "{pattern} and {topic}");
+        }
+        for wrong in ["", "a.>.b", "a*", "**", "a..b"] {
+            assert!(TopicPattern::new(wrong).is_err(), "{wrong:?}");
+        }
     }
 }

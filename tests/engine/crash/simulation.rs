@@ -6,7 +6,7 @@ use bytes::Bytes;
 use mecha_backends::embedded::{Broken, Database};
 use mecha_primitives::{
     clock::Timestamp,
-    commit::{Batch, Budget, Record, Span},
+    commit::{Batch, Budget, Committed, Error, Record, Span},
 };
 use mecha_tests::{
     model::Model,
@@ -27,6 +27,8 @@ pub(super) enum Bug {
     EarlyAcknowledgment,
     /// A record is missing from what is expected.
     ForgottenPut,
+    /// The engine numbers its commits anew whenever it is opened.
+    ForgottenNumber,
 }
 
 /// How a life went.
@@ -42,6 +44,8 @@ pub(super) struct Totals {
     pub(super) groups: u64,
     pub(super) batches: u64,
     pub(super) refused: u64,
+    /// Batches that were given a number.
+    pub(super) appended: u64,
     pub(super) crashes: u64,
     pub(super) errors: u64,
     /// Groups whose commit failed without saying whether they are there, and were found.
@@ -60,6 +64,7 @@ impl Add for Totals {
             groups: self.groups + other.groups,
             batches: self.batches + other.batches,
             refused: self.refused + other.refused,
+            appended: self.appended + other.appended,
             crashes: self.crashes + other.crashes,
             errors: self.errors + other.errors,
             unknown_kept: self.unknown_kept + other.unknown_kept,
@@ -88,6 +93,8 @@ pub(super) fn simulate(seed: u64, bug: Option<Bug>) -> Result<Run, String> {
         workload: Workload::default(),
         model: Model::default(),
         unknown: None,
+        number: 0,
+        forgotten: 0,
         seen: 0,
         story: vec![],
         totals: Totals::default(),
@@ -109,6 +116,10 @@ struct Life {
     model: Model,
     /// What may be there instead, since the last change failed and did not say how.
     unknown: Option<Model>,
+    /// The last number of a commit that was acknowledged: no model is needed to see that it is never given again.
+    number: u64,
+    /// The numbers that the engine has forgotten, if that is its bug.
+    forgotten: u64,
     /// The faults of the disk that have excused a failure.
     seen: u64,
     /// What happened, for whoever reads the failure.
@@ -165,7 +176,8 @@ impl Life {
         let mut after = self.model.clone();
         let expected = after.commit(self.now, &group);
         match database.commit(self.now, &group) {
-            Ok(outcomes) => {
+            Ok(mut outcomes) => {
+                self.number(&mut outcomes)?;
                 let (outcomes, expected) = (format!("{outcomes:?}"), format!("{expected:?}"));
                 if outcomes != expected {
                     return Err(format!("outcomes differ\n  {outcomes}\n  {expected}\nof {}", shown(&group)));
@@ -183,6 +195,19 @@ impl Life {
             }
             Err(broken) => self.failed("a commit", &broken, after).map(|()| false),
         }
+    }
+
+    /// Numbers of commits grow, whatever has happened since the last one was given.
+    fn number(&mut self, outcomes: &mut [Result<Committed, Error>]) -> Result<(), String> {
+        for committed in outcomes.iter_mut().flatten().filter(|committed| committed.number > 0) {
+            committed.number -= self.forgotten;
+            if committed.number <= self.number {
+                return Err(format!("after number {}, {} was given", self.number, committed.number));
+            }
+            self.number = committed.number;
+            self.totals.appended += 1;
+        }
+        Ok(())
     }
 
     fn sweep(&mut self, database: &Database) -> Result<bool, String> {
@@ -242,6 +267,9 @@ impl Life {
                 Ok(found) => {
                     self.story.push(format!("opened and found {} records", found.stored.len()));
                     self.compare(&found)?;
+                    if self.bug == Some(Bug::ForgottenNumber) {
+                        self.forgotten = found.number;
+                    }
                     // What was planned and has not happened yet may happen later.
                     return Ok(database);
                 }
@@ -276,6 +304,7 @@ struct Content {
     stored: Vec<(Bytes, Record)>,
     live: Vec<(Bytes, Record)>,
     usage: std::collections::HashMap<Bytes, u64>,
+    number: u64,
 }
 
 fn content(database: &Database, now: Timestamp) -> Result<Content, Broken> {
@@ -285,7 +314,12 @@ fn content(database: &Database, now: Timestamp) -> Result<Content, Broken> {
         database.snapshot(now)?.scan(&span, budget).map(|(records, _)| records)
     };
     // At the beginning of time nothing had expired.
-    Ok(Content { stored: everything(Timestamp(0))?, live: everything(now)?, usage: database.usage()? })
+    Ok(Content {
+        stored: everything(Timestamp(0))?,
+        live: everything(now)?,
+        usage: database.usage()?,
+        number: database.number()?,
+    })
 }
 
 fn differences(found: &Content, model: &Model, now: Timestamp) -> Result<(), String> {
@@ -293,6 +327,9 @@ fn differences(found: &Content, model: &Model, now: Timestamp) -> Result<(), Str
     same("live", &found.live, model.live(now))?;
     if found.usage != model.usage() {
         return Err(format!("usage is {:?}, not {:?}", found.usage, model.usage()));
+    }
+    if found.number != model.number() {
+        return Err(format!("the last number is {}, not {}", found.number, model.number()));
     }
     Ok(())
 }

@@ -5,24 +5,25 @@ use std::time::Duration;
 use bytes::Bytes;
 use mecha_primitives::{
     clock::Timestamp,
-    commit::{Action, Batch, Change, Check, Expect, Quota, Record, Version},
+    commit::{Action, Batch, Change, Check, Expect, Quota, Record, Stamp, Version},
     identity::CallId,
 };
-use mecha_tests::model::{Model, SWEPT_WITH_COMMIT};
+use mecha_tests::model::Model;
 use rand::{RngExt as _, rngs::StdRng};
 
 const ACCOUNTS: [&str; 3] = ["shop/state/carts/", "shop/state/carts@web/", "blog/state/posts/"];
 const KEYS_EACH: usize = 12;
-const _: () = assert!(ACCOUNTS.len() * KEYS_EACH < SWEPT_WITH_COMMIT);
+/// What appended keys have before their stamp.
+const LOG: &str = "log/";
 
 /// Makes batches. The model tells it which expectations would hold.
 #[derive(Default)]
-pub(super) struct Workload {
+pub(crate) struct Workload {
     writes: u32,
 }
 
 impl Workload {
-    pub(super) fn group(&mut self, rng: &mut StdRng, model: &Model, now: Timestamp) -> Vec<Batch> {
+    pub(crate) fn group(&mut self, rng: &mut StdRng, model: &Model, now: Timestamp) -> Vec<Batch> {
         let batches = if rng.random_bool(0.5) { 1 } else { rng.random_range(2..8) };
         (0..batches).map(|_| self.batch(rng, model, now)).collect()
     }
@@ -43,31 +44,69 @@ impl Workload {
     fn change(&mut self, rng: &mut StdRng, model: &Model, now: Timestamp) -> Change {
         let key = key(rng);
         let expect = rng.random_bool(0.2).then(|| expect(rng, model.version(&key, now)));
-        self.writes += 1;
-        let version = Version::new(CallId(self.writes.into()), 1, self.writes);
+        let version = self.version();
         let expires_at =
             rng.random_bool(0.25).then(|| now + Duration::from_millis(rng.random_range(0..6_000)));
-        let action = match rng.random_range(0..100) {
-            0..55 => Action::Put(Record {
-                version,
-                expires_at,
-                media_type: rng.random_bool(0.2).then(|| "application/json".into()),
-                value: value(rng),
-            }),
-            55..70 => Action::Delete,
-            70..95 => {
+        let record = |rng: &mut StdRng| Record {
+            version,
+            expires_at,
+            media_type: rng.random_bool(0.2).then(|| "application/json".into()),
+            value: value(rng),
+        };
+        let (key, action) = match rng.random_range(0..100) {
+            0..45 => (key, Action::Put(record(rng))),
+            45..57 => (key, Action::Delete),
+            57..62 => return Change { key: stamped(rng, model), expect: None, action: Action::Delete },
+            62..78 => {
                 let delta = if rng.random_bool(0.1) { i64::MAX / 2 } else { rng.random_range(-9..10) };
-                Action::Add { delta, expires_at, version }
+                (key, Action::Add { delta, expires_at, version })
             }
-            _ => Action::Verify,
+            78..82 => {
+                let last = (0..rng.random_range(0..4)).map(|_| stamped(rng, model)).collect();
+                (key, Action::Countdown { last, version })
+            }
+            // One that is low enough to come to its end within a batch or two.
+            82..85 => {
+                let value = rng.random_range(-1..4).to_string().into();
+                (key, Action::Put(Record { value, ..record(rng) }))
+            }
+            85..97 => {
+                // Seldom the same twice in a batch, which is refused for it.
+                let ordinal = rng.random_range(0..200);
+                let key = format!("{}{LOG}", account(rng)).into();
+                return Change { key, expect: None, action: Action::Append { ordinal, record: record(rng) } };
+            }
+            _ => (key, Action::Verify),
         };
         Change { key, expect, action }
     }
+
+    fn version(&mut self) -> Version {
+        self.writes += 1;
+        Version::new(CallId(self.writes.into()), 1, self.writes)
+    }
+}
+
+fn account(rng: &mut StdRng) -> &'static str {
+    ACCOUNTS[rng.random_range(0..ACCOUNTS.len())]
+}
+
+/// A key that was appended; or that the next commit may make, so that a batch may delete what it appends itself.
+fn stamped(rng: &mut StdRng, model: &Model) -> Bytes {
+    let appended = model
+        .stored()
+        .map(|(key, _)| key)
+        .filter(|key| key.windows(LOG.len()).any(|part| part == LOG.as_bytes()));
+    let appended: Vec<_> = appended.collect();
+    if appended.is_empty() || rng.random_bool(0.1) {
+        let stamp = Stamp { commit: model.number() + 1, ordinal: rng.random_range(0..200) };
+        return stamp.key(format!("{}{LOG}", account(rng)).as_bytes());
+    }
+    appended[rng.random_range(0..appended.len())].clone()
 }
 
 fn key(rng: &mut StdRng) -> Bytes {
-    let account = ACCOUNTS[rng.random_range(0..ACCOUNTS.len())];
-    format!("{account}{}", rng.random_range(0..KEYS_EACH)).into()
+    format!("{}{}", account(rng), rng.random_range(0..KEYS_EACH)).into()
 }
 
 /// Holds in most cases, by what the model knows before the group.
@@ -82,8 +121,7 @@ fn expect(rng: &mut StdRng, found: Option<Version>) -> Expect {
 }
 
 fn quota(rng: &mut StdRng) -> Quota {
-    let account = ACCOUNTS[rng.random_range(0..ACCOUNTS.len())].into();
-    Quota { account, max_bytes: rng.random_range(100..20_000) }
+    Quota { account: account(rng).into(), max_bytes: rng.random_range(100..20_000) }
 }
 
 /// Mostly small; now and then as large as many pages; often a number, so that additions succeed.

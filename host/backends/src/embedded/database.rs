@@ -12,31 +12,25 @@ use std::{
 use bytes::Bytes;
 use mecha_primitives::{
     clock::Timestamp,
-    commit::{self, Batch, Sums},
+    commit::{self, Batch, Committed},
 };
 use redb::{
-    Builder, DatabaseError, ReadOnlyTable, ReadableDatabase as _, ReadableTable as _, StorageError,
+    Builder, DatabaseError, ReadOnlyTable, ReadableDatabase as _, ReadableTable, StorageError,
     TableDefinition, TableError, WriteTransaction,
 };
 
-use super::{
-    apply::{Rejection, Tables, apply},
-    boxed::Boxed,
-    disk::Disk,
-    moment::Moment,
-    unfinished,
-};
+use super::{boxed::Boxed, disk::Disk, moment::Moment, tables::Tables, unfinished};
+use crate::judge::{self, Rows as _};
 
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
 const EXPIRIES: TableDefinition<'_, &[u8], ()> = TableDefinition::new("expiries");
 const USAGE: TableDefinition<'_, &[u8], u64> = TableDefinition::new("usage");
 const META: TableDefinition<'_, &str, u32> = TableDefinition::new("meta");
+/// One row: the number of the last commit that appended something.
+const NUMBERS: TableDefinition<'_, (), u64> = TableDefinition::new("numbers");
 
 /// The version of what the tables hold. A later host reads every earlier one.
 const FORMAT: u32 = 1;
-
-/// How many expired records are cleared away at least within each commit, where it costs no further sync.
-const SWEEP_WITH_COMMIT: usize = 64;
 
 /// Why a database could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -134,23 +128,8 @@ impl Database {
         &self,
         now: Timestamp,
         group: &[Batch],
-    ) -> Result<Vec<Result<Sums, commit::Error>>, Broken> {
-        self.write(|tables| {
-            let mut outcomes = Vec::with_capacity(group.len());
-            for batch in group {
-                outcomes.push(match apply(tables, now, batch) {
-                    Ok(sums) => Ok(sums),
-                    Err(Rejection::Refused(error)) => Err(error),
-                    Err(Rejection::Failed(error)) => return Err(error),
-                });
-            }
-            if tables.changed {
-                // Twice what the group can have added, so that what expires never piles up.
-                let changes: usize = group.iter().map(|batch| batch.changes.len()).sum();
-                tables.sweep(now, SWEEP_WITH_COMMIT.max(2 * changes))?;
-            }
-            Ok(outcomes)
-        })
+    ) -> Result<Vec<Result<Committed, commit::Error>>, Broken> {
+        self.write(|tables| judge::group(tables, now, group))
     }
 
     /// Removes up to `limit` expired records and returns how many it removed.
@@ -215,6 +194,23 @@ impl Database {
         });
         entries.collect::<Result<_, StorageError>>().map_err(Broken::before)
     }
+
+    /// The number of the last commit that appended something; 0 if none has.
+    ///
+    /// # Errors
+    /// [`Broken`] if the storage failed.
+    pub fn number(&self) -> Result<u64, Broken> {
+        let txn = self.inner.begin_read().map_err(Broken::before)?;
+        match txn.open_table(NUMBERS) {
+            Ok(numbers) => number(&numbers).map_err(Broken::before),
+            Err(TableError::TableDoesNotExist(_)) => Ok(0),
+            Err(other) => Err(Broken::before(other)),
+        }
+    }
+}
+
+fn number(numbers: &impl ReadableTable<(), u64>) -> Result<u64, StorageError> {
+    Ok(numbers.get(())?.map_or(0, |number| number.value()))
 }
 
 /// The format on disk; a new database is given the current one.
@@ -232,6 +228,7 @@ fn format(inner: &redb::Database) -> Result<u32, redb::Error> {
     txn.set_quick_repair(true);
     txn.open_table(META)?.insert("format", FORMAT)?;
     drop((txn.open_table(RECORDS)?, txn.open_table(EXPIRIES)?, txn.open_table(USAGE)?));
+    drop(txn.open_table(NUMBERS)?);
     txn.commit()?;
     Ok(FORMAT)
 }
@@ -244,13 +241,19 @@ fn within<T>(
     txn: &WriteTransaction,
     change: impl FnOnce(&mut Tables<'_>) -> Result<T, StorageError>,
 ) -> Result<(T, bool), Broken> {
+    let mut numbers = txn.open_table(NUMBERS).map_err(Broken::before)?;
+    let number = number(&numbers).map_err(Broken::before)?;
     let mut tables = Tables {
         records: txn.open_table(RECORDS).map_err(Broken::before)?,
         expiries: txn.open_table(EXPIRIES).map_err(Broken::before)?,
         usage: txn.open_table(USAGE).map_err(Broken::before)?,
         changed: false,
+        number,
     };
     let result = change(&mut tables).map_err(Broken::before)?;
+    if tables.number > number {
+        numbers.insert((), tables.number).map_err(Broken::before)?;
+    }
     Ok((result, tables.changed))
 }
 

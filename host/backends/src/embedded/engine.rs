@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use mecha_primitives::{
     clock::{Clock, Timestamp},
-    commit::{self, Batch, Budget, Error, Observer, Record, Slice, Snapshot, Span, Sums},
+    commit::{self, Batch, Budget, Committed, Error, Observer, Record, Slice, Snapshot, Span},
 };
 
 use super::{
@@ -283,7 +283,7 @@ impl commit::Engine for Engine {
         Ok(Box::new(Reader { moment, engine: self.0.clone(), generation: open.generation }))
     }
 
-    async fn commit(&self, batch: Batch) -> Result<Sums, Error> {
+    async fn commit(&self, batch: Batch) -> Result<Committed, Error> {
         let answer = self.handle().await?.queue.push(batch)?;
         let outcome = answer.await.unwrap_or_else(|_| Err(Error::Unknown("the writer ended".into())));
         if outcome.is_ok() {

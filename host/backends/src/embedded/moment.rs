@@ -9,9 +9,9 @@ use mecha_primitives::{
 };
 
 use super::{
-    apply::damaged,
     database::{Broken, Records},
     record,
+    tables::damaged,
 };
 
 /// How many bytes a page reads at the most before it ends early, wanted or not.

@@ -12,7 +12,7 @@ use std::{
 
 use mecha_primitives::{
     clock::Clock,
-    commit::{Batch, Error, Observer, Sums},
+    commit::{Batch, Committed, Error, Observer},
 };
 use tokio::sync::oneshot;
 
@@ -31,7 +31,7 @@ const SWEEP: usize = 10_000;
 /// What a refused caller is told to wait.
 const BUSY_AFTER: Duration = Duration::from_millis(20);
 
-type Outcome = Result<Sums, Error>;
+type Outcome = Result<Committed, Error>;
 
 struct Job {
     batch: Batch,

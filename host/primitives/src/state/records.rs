@@ -69,7 +69,8 @@ fn written(action: &commit::Action) -> Option<commit::Version> {
     match action {
         commit::Action::Put(record) => Some(record.version),
         commit::Action::Add { version, .. } => Some(*version),
-        commit::Action::Delete | commit::Action::Verify => None,
+        commit::Action::Append { record, .. } => Some(record.version),
+        commit::Action::Delete | commit::Action::Verify | commit::Action::Countdown { .. } => None,
     }
 }
 
@@ -171,7 +172,7 @@ impl Store for Records {
         let changes: Vec<_> = steps.into_iter().map(|step| self.change(step)).collect();
         let versions: Vec<_> = changes.iter().map(|change| written(&change.action)).collect();
         let batch = Batch { checks: vec![], changes, quotas: self.quota.iter().cloned().collect() };
-        let sums = self.engine.commit(batch).await.map_err(failure)?;
+        let sums = self.engine.commit(batch).await.map_err(failure)?.sums;
         Ok(versions.into_iter().zip(sums).map(|(version, sum)| Applied { version, sum }).collect())
     }
 }
