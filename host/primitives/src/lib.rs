@@ -7,15 +7,29 @@
 //! | module | idea |
 //! |---|---|
 //! | [`name`] | names that cannot make a key ambiguous |
+//! | [`address`] | which addresses are public |
+//! | [`bindings`] | reaching systems outside of the host |
 //! | [`class`] | what a caller can do about an error |
 //! | [`clock`] | time as an argument |
 //! | [`identity`] | who a call is made for, by whom, and until when |
 //! | [`commit`] | the one write path: a batch, and an engine that commits it |
+//! | [`random`] | randomness as an argument |
+//! | [`delivery`] | what is leased, tried again and settled: the shape of events, ticks and inputs |
+//! | [`pubsub`] | events, and which of them a subscription wants |
+//! | [`invoke`] | calls from component to component |
+//! | [`jobs`] | work at a given time, once or again and again |
 //! | [`state`] | keys and values that outlive any instance |
 
+pub mod address;
+pub mod bindings;
 pub mod class;
 pub mod clock;
 pub mod commit;
+pub mod delivery;
 pub mod identity;
+pub mod invoke;
+pub mod jobs;
 pub mod name;
+pub mod pubsub;
+pub mod random;
 pub mod state;
