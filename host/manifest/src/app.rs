@@ -10,6 +10,21 @@ use mecha_primitives::name;
 
 use crate::{host::HostPattern, path::PathPattern, secrets::Secret};
 
+mod bindings;
+mod events;
+mod invoke;
+mod schedule;
+
+pub use bindings::{
+    Encoding, FileInput, Input, InputKind, LogLevel, Output, OutputGrant, OutputKind, SettledFile, Signature,
+    SignedTime, Upstream, Webhook,
+};
+pub use events::{
+    Batch, Case, Publish, Sink, SinkMode, Start, Subscription, Target, Topic, TopicKind, WhenFull,
+};
+pub use invoke::{Allowed, Caller, CallerGrant, InvokeGrant, Link};
+pub use schedule::{Due, Missed, Schedule};
+
 /// An app: what one manifest describes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct App {
@@ -18,6 +33,30 @@ pub struct App {
     pub components: Vec<Component>,
     pub stores: Vec<Store>,
     pub storage: Storage,
+    /// Those that are declared, then the implicit one, if there is one.
+    pub topics: Vec<Topic>,
+    pub subscriptions: Vec<Subscription>,
+    pub schedules: Vec<Schedule>,
+    pub inputs: Vec<Input>,
+    pub outputs: Vec<Output>,
+}
+
+impl App {
+    /// An app with components and nothing else.
+    #[must_use]
+    pub fn new(name: name::App, components: Vec<Component>) -> Self {
+        Self {
+            name,
+            components,
+            stores: vec![],
+            storage: Storage::default(),
+            topics: vec![],
+            subscriptions: vec![],
+            schedules: vec![],
+            inputs: vec![],
+            outputs: vec![],
+        }
+    }
 }
 
 /// Options of the app's embedded database.
@@ -25,6 +64,12 @@ pub struct App {
 pub struct Storage {
     /// Memory for its page cache, in bytes.
     pub cache: u64,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self { cache: 32 << 20 }
+    }
 }
 
 /// A component, and everything that it is granted.
@@ -41,9 +86,45 @@ pub struct Component {
     /// Names are unique, not empty, and without `=` and NUL; values are without NUL.
     pub env: Vec<(String, EnvValue)>,
     pub directories: Vec<Directory>,
+    /// Topics that it may publish to.
+    pub publish: Vec<Publish>,
+    /// Components that it may call; each lets it.
+    pub invoke: Vec<InvokeGrant>,
+    /// Who may call it.
+    pub callers: Vec<CallerGrant>,
+    /// Imports of it that are exports of other components; each lets it.
+    pub links: Vec<Link>,
+    pub outputs: Vec<OutputGrant>,
+    /// It may schedule jobs for itself.
+    pub jobs: bool,
     pub limits: Limits,
     /// Of its name.
     pub at: Span,
+}
+
+impl Component {
+    /// A component that nothing triggers, that is granted nothing and has the default limits.
+    #[must_use]
+    pub fn new(name: name::Component, source: Spanned<String>, at: Span) -> Self {
+        Self {
+            name,
+            source,
+            build: None,
+            routes: vec![],
+            stores: vec![],
+            outbound: vec![],
+            env: vec![],
+            directories: vec![],
+            publish: vec![],
+            invoke: vec![],
+            callers: vec![],
+            links: vec![],
+            outputs: vec![],
+            jobs: false,
+            limits: Limits::default(),
+            at,
+        }
+    }
 }
 
 /// Which HTTP requests a component answers. No two routes of an app are equal but for capture names.
@@ -213,6 +294,8 @@ pub struct Limits {
     pub stdio: u64,
     /// The largest single read of random bytes.
     pub random: u64,
+    /// The largest request and the largest response of an invocation, in bytes; at most 4 MiB.
+    pub invoke_payload: u64,
 }
 
 impl Default for Limits {
@@ -227,6 +310,7 @@ impl Default for Limits {
             handles: 1000,
             stdio: 64 << 10,
             random: 64 << 10,
+            invoke_payload: 1 << 20,
         }
     }
 }

@@ -1,29 +1,26 @@
 //! The manifest as a whole, and what only shows when its parts are compared.
 
+//!
+//! An app with errors is thrown away: what could not be read is left out of it or stands for its default, so that the
+//! comparison sees the rest.
+
 use std::collections::{HashMap, hash_map::Entry};
 
-use mecha_primitives::name;
-
 use crate::{
-    app::{App, Route, Storage},
-    component,
+    app::{App, Route, Spanned, Storage, Topic},
+    component, dead_letters,
+    facts::Facts,
+    flow, inputs, invoke,
     limits::size,
-    read::{Item, Reader},
-    store::{self, Granted},
+    outputs,
+    read::{Fields, Item, Reader, each},
+    schedules, store, subscriptions, topics,
     wrong::{Wrong, shown},
 };
 
-pub(crate) const KEYS: &[&str] = &["name", "components", "stores", "storage"];
+pub(crate) const KEYS: &[&str] =
+    &["name", "components", "stores", "storage", "topics", "subscriptions", "schedules", "inputs", "outputs"];
 pub(crate) const STORAGE_KEYS: &[&str] = &["cache"];
-
-const DEFAULT_CACHE: u64 = 32 << 20;
-
-/// What the readers of components note for the comparison, with the path of keys to it.
-#[derive(Default)]
-pub(crate) struct Facts {
-    pub(crate) routes: Vec<(Route, String)>,
-    pub(crate) granted: Vec<Granted>,
-}
 
 pub(crate) fn read(reader: &mut Reader<'_>, root: &Item<'_>) -> Option<App> {
     const COMPONENTS: &str =
@@ -36,40 +33,78 @@ pub(crate) fn read(reader: &mut Reader<'_>, root: &Item<'_>) -> Option<App> {
     let fields = reader.fields(root, KEYS)?;
     let mut facts = Facts::default();
     let name = reader.require(&fields, root.at(), "name", "write the app's name, as in `name: guestbook`");
-    let name = name.and_then(|item| reader.parse(&item, app_name));
-
-    let components = reader.require(&fields, root.at(), "components", COMPONENTS).and_then(|item| {
-        let entries = reader.entries(&item)?;
-        if entries.is_empty() {
-            reader.error(item.at(), item.key, Wrong::new("the app has no component").help(COMPONENTS));
-            return None;
-        }
-        let all = entries.iter().map(|(key, item)| component::read(reader, key, item, &mut facts));
-        all.collect::<Vec<_>>().into_iter().collect()
+    let name = name.and_then(|item| reader.name(&item, "an app"));
+    let components = reader.require(&fields, root.at(), "components", COMPONENTS);
+    if let Some(item) = components.filter(Item::is_empty_map) {
+        reader.error(item.at(), item.key, Wrong::new("the app has no component").help(COMPONENTS));
+    }
+    let components = section(reader, &fields, "components", |reader, key, item| {
+        component::read(reader, key, item, &mut facts)
     });
+    let stores = section(reader, &fields, "stores", store::read);
+    let storage = fields.or("storage", Storage::default(), |item| storage(reader, item));
+    let topics =
+        section(reader, &fields, "topics", |reader, key, item| topics::read(reader, key, item, &mut facts));
+    let subscriptions = section(reader, &fields, "subscriptions", |reader, key, item| {
+        subscriptions::read(reader, key, item, &mut facts)
+    });
+    let schedules = section(reader, &fields, "schedules", |reader, key, item| {
+        schedules::read(reader, key, item, &mut facts)
+    });
+    let inputs =
+        section(reader, &fields, "inputs", |reader, key, item| inputs::read(reader, key, item, &mut facts));
+    let outputs = section(reader, &fields, "outputs", outputs::read);
+
     check_routes(reader, &facts.routes);
-
-    let mut declared = Vec::new();
-    let stores = fields.or("stores", Vec::new(), |item| {
-        let entries = reader.entries(item)?;
-        declared.extend(entries.iter().map(|(key, _)| (*key).clone()));
-        let all = entries.iter().map(|(key, item)| store::read(reader, key, item));
-        all.collect::<Vec<_>>().into_iter().collect()
-    });
-    store::check(reader, &declared, &facts.granted);
-
-    let storage = fields.or("storage", Storage { cache: DEFAULT_CACHE }, |item| {
-        let fields = reader.fields(item, STORAGE_KEYS)?;
-        Some(Storage { cache: fields.or("cache", DEFAULT_CACHE, |item| size(reader, item))? })
-    });
-    Some(App { name: name?, components: components?, stores: stores?, storage: storage? })
+    facts.check(reader, &components.declared);
+    store::check(reader, &stores.declared, &facts.granted);
+    let implicit = dead_letters::implicit(&topics.read, &subscriptions.read);
+    let topics: Vec<Topic> = topics.read.into_iter().chain(implicit).collect();
+    let (components, subscriptions) = (components.read, subscriptions.read);
+    flow::check(reader, &topics, &subscriptions, &components);
+    dead_letters::check(reader, &topics, &subscriptions);
+    invoke::check(reader, &components);
+    outputs::check(reader, &outputs.declared, &outputs.read, &components);
+    // What is missing may be what could not be read.
+    if !reader.has_errors() {
+        flow::warn(reader, &topics, &subscriptions, &components);
+        invoke::warn(reader, &components);
+        outputs::warn(reader, &outputs.read, &components);
+    }
+    Some(App {
+        name: name?,
+        components,
+        stores: stores.read,
+        storage: storage?,
+        topics,
+        subscriptions,
+        schedules: schedules.read,
+        inputs: inputs.read,
+        outputs: outputs.read,
+    })
 }
 
-fn app_name(text: &str) -> Result<name::App, Wrong> {
-    let wrong = |invalid: name::Invalid| {
-        Wrong::new(format!("{} is no name of an app", shown(text))).help(invalid.to_string())
-    };
-    name::App::new(text).map_err(wrong)
+fn storage(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Storage> {
+    let fields = reader.fields(item, STORAGE_KEYS)?;
+    Some(Storage { cache: fields.or("cache", Storage::default().cache, |item| size(reader, item))? })
+}
+
+/// A map of things that have names.
+struct Section<T> {
+    read: Vec<T>,
+    /// The names of all, read or not.
+    declared: Vec<Spanned<String>>,
+}
+
+fn section<T>(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    name: &str,
+    mut read: impl FnMut(&mut Reader<'_>, &Spanned<String>, &Item<'_>) -> Option<T>,
+) -> Section<T> {
+    let entries = fields.get(name).and_then(|item| reader.entries(&item)).unwrap_or_default();
+    let declared = entries.iter().map(|(key, _)| (*key).clone()).collect();
+    Section { read: each(&entries, |(key, item)| read(reader, key, item)), declared }
 }
 
 /// Two routes that match the same requests: which component would answer?

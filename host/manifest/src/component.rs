@@ -3,82 +3,94 @@
 use mecha_primitives::name;
 
 use crate::{
-    app::{Component, EnvValue, Limits, Spanned},
-    check::Facts,
-    directory, limits, outbound,
-    read::{Item, Reader},
+    app::{Component, EnvValue, Spanned},
+    directory,
+    facts::Facts,
+    invoke, limits, outbound, outputs, publish,
+    read::{Item, Reader, each},
     route,
-    secrets::interpolate,
     store::{self, Granted},
     wrong::{Wrong, shown},
 };
 
-pub(crate) const KEYS: &[&str] =
-    &["source", "build", "http", "stores", "outbound", "env", "directories", "limits"];
+pub(crate) const KEYS: &[&str] = &[
+    "source",
+    "build",
+    "http",
+    "stores",
+    "outbound",
+    "env",
+    "directories",
+    "publish",
+    "invoke",
+    "callers",
+    "link",
+    "outputs",
+    "jobs",
+    "limits",
+];
 
-/// Also notes in `facts` what has to be compared with other components.
+/// Also notes in `facts` what has to be compared with other parts.
 pub(crate) fn read(
     reader: &mut Reader<'_>,
     key: &Spanned<String>,
     item: &Item<'_>,
     facts: &mut Facts,
 ) -> Option<Component> {
-    let name = name::Component::new(&key.value).map_err(|invalid| {
-        let wrong = Wrong::new(format!("{} is no name of a component", shown(&key.value)));
-        reader.error(key.at, item.key.as_str(), wrong.help(invalid.to_string()));
-    });
+    let name: Option<name::Component> = reader.key_name(key, item, "a component");
     let fields = reader.fields(item, KEYS)?;
     let help = "write the component's file, as in `source: app.wasm`";
     let source = reader.require(&fields, key.at, "source", help).and_then(|item| read_source(reader, &item));
-    let build = fields.or("build", None, |item| {
-        reader.words(item, "write a command, or leave `build` out").map(|text| Some(text.to_owned()))
-    });
-    let routes = fields.or("http", Vec::new(), |item| {
-        let items = reader.list(item)?;
-        every(&items, |item| {
+    let build =
+        fields.get("build").and_then(|item| reader.words(&item, "write a command, or leave `build` out"));
+    let routes = fields.get("http").and_then(|item| {
+        let items = reader.list(&item)?;
+        Some(each(&items, |item| {
             let route = route::read(reader, item)?;
             facts.routes.push((route.clone(), item.key.clone()));
             Some(route)
-        })
+        }))
     });
-    if fields.get("http").is_none() || routes.as_ref().is_some_and(Vec::is_empty) {
-        let wrong = Wrong::new(format!("nothing triggers the component {}", shown(&key.value)));
-        reader.warn(key.at, item.key.as_str(), wrong.help("give it a route, as in `http: [/]`"));
+    let stores = fields.get("stores").and_then(|item| reader.entries(&item)).unwrap_or_default();
+    let stores = each(&stores, |(key, item)| {
+        facts.granted.push(Granted { store: key.value.clone(), at: key.at, key: item.key.clone() });
+        store::read_grant(reader, key, item)
+    });
+    let outbound = fields.get("outbound").and_then(|item| reader.list(&item)).unwrap_or_default();
+    let outbound = each(&outbound, |item| outbound::read(reader, item));
+    let env = fields.get("env").and_then(|item| reader.entries(&item)).unwrap_or_default();
+    let env = each(&env, |(key, item)| variable(reader, key, item));
+    let directories = fields.get("directories").and_then(|item| directory::read(reader, &item));
+    let publish = fields.get("publish").map(|item| publish::read(reader, &item));
+    let invoke = fields.get("invoke").map(|item| invoke::read(reader, &item, facts));
+    let callers = fields.get("callers").map(|item| invoke::read_callers(reader, &item, facts));
+    let links = fields.get("link").map(|item| invoke::read_links(reader, &item, facts));
+    let outputs = fields.get("outputs").map(|item| outputs::read_grants(reader, &item));
+    let jobs = fields.or("jobs", false, |item| reader.flag(item));
+    let limits = fields.get("limits").and_then(|item| limits::read(reader, &item));
+    // A route that could not be read is one all the same.
+    let no_route = fields.get("http").is_none_or(|item| item.is_empty_list());
+    if !no_route || fields.get("callers").is_some() || jobs != Some(false) {
+        facts.triggers(&key.value);
     }
-    let stores = fields.or("stores", Vec::new(), |item| {
-        let entries = reader.entries(item)?;
-        every(&entries, |(key, item)| {
-            facts.granted.push(Granted { store: key.value.clone(), at: key.at, key: item.key.clone() });
-            store::read_grant(reader, key, item)
-        })
-    });
-    let outbound = fields.or("outbound", Vec::new(), |item| {
-        let items = reader.list(item)?;
-        every(&items, |item| outbound::read(reader, item))
-    });
-    let env = fields.or("env", Vec::new(), |item| {
-        let entries = reader.entries(item)?;
-        every(&entries, |(key, item)| variable(reader, key, item))
-    });
-    let directories = fields.or("directories", Vec::new(), |item| directory::read(reader, item));
-    let limits = fields.or("limits", Limits::default(), |item| limits::read(reader, item));
     Some(Component {
-        name: name.ok()?,
-        source: source?,
-        build: build?,
-        routes: routes?,
-        stores: stores?,
-        outbound: outbound?,
-        env: env?,
-        directories: directories?,
-        limits: limits?,
+        name: name?,
+        source: source.unwrap_or(Spanned { value: String::new(), at: key.at }),
+        build: build.map(str::to_owned),
+        routes: routes.unwrap_or_default(),
+        stores,
+        outbound,
+        env,
+        directories: directories.unwrap_or_default(),
+        publish: publish.unwrap_or_default(),
+        invoke: invoke.unwrap_or_default(),
+        callers: callers.unwrap_or_default(),
+        links: links.unwrap_or_default(),
+        outputs: outputs.unwrap_or_default(),
+        jobs: jobs.unwrap_or_default(),
+        limits: limits.unwrap_or_default(),
         at: key.at,
     })
-}
-
-/// Reads all before the first failure counts: an iterator that stopped there would hide later problems.
-fn every<I, T>(items: &[I], read: impl FnMut(&I) -> Option<T>) -> Option<Vec<T>> {
-    items.iter().map(read).collect::<Vec<_>>().into_iter().collect()
 }
 
 fn read_source(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Spanned<String>> {
@@ -101,19 +113,6 @@ fn variable(reader: &mut Reader<'_>, key: &Spanned<String>, item: &Item<'_>) -> 
         let wrong = Wrong::new(format!("{} is no name of an environment variable", shown(name)));
         reader.error(key.at, item.key.as_str(), wrong.help("a name is not empty and has no `=` and no NUL"));
     }
-    if item.is_null() {
-        let wrong = Wrong::new("expected a text, found nothing");
-        reader.error(item.at(), item.key.as_str(), wrong.help("for an empty value, write `\"\"`"));
-        return None;
-    }
-    let text = reader.text(item)?;
-    match interpolate(text, reader.secrets) {
-        Ok(value) => valid.then(|| (name.clone(), value)),
-        Err(wrongs) => {
-            for wrong in wrongs {
-                reader.error(item.at(), item.key.as_str(), wrong);
-            }
-            None
-        }
-    }
+    let value = reader.interpolated(item)?;
+    valid.then(|| (name.clone(), value))
 }

@@ -1,41 +1,65 @@
 //! The manifest: text in, an app or *all* its errors out.
 //!
 //! A manifest goes through three stages. `tree` turns the text into nodes that know their place and
-//! refuses what is not YAML. The readers (`component`, `store`, `limits`, …) turn nodes into the
+//! refuses what is not YAML. The readers (`component`, `store`, `topics`, …) turn nodes into the
 //! types of `app` by way of `read`, which collects problems instead of stopping at the first. `check`
-//! then compares what no single reader sees: routes of different components, grants and stores.
+//! then compares what no single reader sees: routes of different components, grants and stores, and by way of
+//! `flow`, `dead_letters`, `invoke` and `outputs` where events and calls go.
 //!
 //! This crate does no I/O. Whether a file exists is the caller's business, and secrets come in by way of
 //! [`Secrets`]. What the caller finds out later (an import without a grant, a missing file) it reports as a
 //! further [`Problem`], at the [`Span`] that every part of the app carries.
 
+mod allowed;
 mod app;
 mod check;
 mod component;
+mod crons;
+mod dead_letters;
 mod directory;
+mod facts;
+mod filters;
+mod flow;
+mod headers;
 mod host;
+mod inputs;
+mod invoke;
 mod limits;
 mod outbound;
+mod outputs;
 mod path;
+mod pattern;
 mod problem;
+mod publish;
 mod read;
+mod retry;
 mod route;
+mod schedules;
 mod schema;
 mod secrets;
 mod store;
+mod subscriptions;
+mod targets;
+mod topics;
 mod tree;
 mod units;
+mod url;
 mod wrong;
 
 pub use app::{
-    Access, App, Component, DirAccess, Directory, EnvValue, Limits, Outbound, OutboundScheme, Route, Span,
-    Spanned, Storage, Store, StoreGrant, StoreKind,
+    Access, Allowed, App, Batch, Caller, CallerGrant, Case, Component, DirAccess, Directory, Due, Encoding,
+    EnvValue, FileInput, Input, InputKind, InvokeGrant, Limits, Link, LogLevel, Missed, Outbound,
+    OutboundScheme, Output, OutputGrant, OutputKind, Publish, Route, Schedule, SettledFile, Signature,
+    SignedTime, Sink, SinkMode, Span, Spanned, Start, Storage, Store, StoreGrant, StoreKind, Subscription,
+    Target, Topic, TopicKind, Upstream, Webhook, WhenFull,
 };
 pub use host::HostPattern;
 pub use path::{PathPattern, Segment, Tail};
+pub use pattern::{FilePattern, TypePattern};
 pub use problem::{Problem, Severity, render};
 pub use schema::schema;
 pub use secrets::{Secret, Secrets};
+pub use url::Url;
 
 use crate::read::{Item, Reader};
 

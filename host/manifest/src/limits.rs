@@ -17,6 +17,7 @@ pub(crate) const KEYS: &[&str] = &[
     "handles",
     "stdio",
     "random",
+    "invoke-payload",
 ];
 
 /// Each may hold as much of the host's memory as a set of headers does.
@@ -24,6 +25,9 @@ const MAX_HANDLES: u32 = 10_000;
 
 /// What 32-bit WebAssembly can address.
 const MAX_MEMORY: u64 = 4 << 30;
+
+/// Half of what one host call may hand over.
+const MAX_PAYLOAD: u64 = 4 << 20;
 
 /// The defaults, with what the manifest gives in their place.
 pub(crate) fn read(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Limits> {
@@ -38,6 +42,8 @@ pub(crate) fn read(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Limits> {
     let handles = fields.or("handles", base.handles, |item| reader.count_up_to(item, MAX_HANDLES));
     let stdio = fields.or("stdio", base.stdio, |item| size(reader, item));
     let random = fields.or("random", base.random, |item| size(reader, item));
+    let invoke_payload = fields
+        .or("invoke-payload", base.invoke_payload, |item| size_up_to(reader, item, MAX_PAYLOAD, "4MiB"));
     Some(Limits {
         memory: memory?,
         wall_time: wall_time?,
@@ -48,6 +54,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Limits> {
         handles: handles?,
         stdio: stdio?,
         random: random?,
+        invoke_payload: invoke_payload?,
     })
 }
 

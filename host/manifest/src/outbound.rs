@@ -25,7 +25,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Outbound>
 }
 
 /// `[http://|https://]host[:port]`
-fn parse(text: &str) -> Result<(OutboundScheme, HostPattern, Option<u16>), Wrong> {
+pub(crate) fn parse(text: &str) -> Result<(OutboundScheme, HostPattern, Option<u16>), Wrong> {
     const FORM: &str = "a pattern is `[http://|https://]host[:port]`";
     let (scheme, rest) = match text.split_once("://") {
         None => (OutboundScheme::Https, text),

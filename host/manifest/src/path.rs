@@ -153,15 +153,21 @@ fn literal(part: &str) -> Result<Segment, Wrong> {
         let wrong = Wrong::new(format!("the character {} cannot be sent in a path", shown(&c.to_string())));
         return Err(wrong.help(format!("requests have `{encoded}` for it")));
     }
+    percent(part)?;
+    Ok(Segment::Literal(part.to_owned()))
+}
+
+/// Every `%` begins an encoded byte.
+pub(crate) fn percent(part: &str) -> Result<(), Wrong> {
     let encoded = part
         .split('%')
         .skip(1)
         .all(|after| after.len() >= 2 && after.bytes().take(2).all(|b| b.is_ascii_hexdigit()));
-    if !encoded {
-        return Err(Wrong::new(format!("a `%` without two hexadecimal digits in {}", shown(part)))
-            .help("the text `%` itself is sent as `%25`"));
+    if encoded {
+        return Ok(());
     }
-    Ok(Segment::Literal(part.to_owned()))
+    Err(Wrong::new(format!("a `%` without two hexadecimal digits in {}", shown(part)))
+        .help("the text `%` itself is sent as `%25`"))
 }
 
 #[cfg(test)]

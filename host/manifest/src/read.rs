@@ -2,20 +2,23 @@
 //!
 //! A reader that returns `None` has reported why.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, str::FromStr, time::Duration};
+
+use mecha_primitives::name;
 
 use crate::{
-    app::{Span, Spanned},
-    problem::Problem,
-    secrets::Secrets,
+    app::{EnvValue, Span, Spanned},
+    problem::{Problem, Severity},
+    secrets::{Secrets, interpolate},
     tree::{Kind, Node, Value},
+    units,
     wrong::{Wrong, choose, escaped, nearest, shown, sorted},
 };
 
 /// Collects the problems of one manifest.
 pub(crate) struct Reader<'a> {
     file: &'a str,
-    pub(crate) secrets: &'a dyn Secrets,
+    secrets: &'a dyn Secrets,
     problems: Vec<Problem>,
 }
 
@@ -49,6 +52,30 @@ impl<'n> Item<'n> {
         matches!(self.node.value, Value::Null)
     }
 
+    /// A scalar that YAML takes neither for a number nor for a boolean.
+    pub(crate) fn is_text(&self) -> bool {
+        matches!(self.node.value, Value::Scalar(Kind::Text, _))
+    }
+
+    pub(crate) fn scalar(&self) -> Option<&'n str> {
+        match &self.node.value {
+            Value::Scalar(_, text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_empty_map(&self) -> bool {
+        matches!(&self.node.value, Value::Map(map) if map.is_empty())
+    }
+
+    pub(crate) fn is_empty_list(&self) -> bool {
+        matches!(&self.node.value, Value::List(list) if list.is_empty())
+    }
+
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self.node.value, Value::List(_))
+    }
+
     pub(crate) fn is_scalar(&self) -> bool {
         matches!(self.node.value, Value::Scalar(..))
     }
@@ -80,6 +107,11 @@ impl<'a> Reader<'a> {
         Self { file, secrets, problems: Vec::new() }
     }
 
+    /// Whether something is wrong so far.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.problems.iter().any(|problem| problem.severity == Severity::Error)
+    }
+
     /// All problems, in the order of the text.
     pub(crate) fn finish(mut self) -> Vec<Problem> {
         self.problems.sort_by_key(|problem| problem.at);
@@ -107,7 +139,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `what` is expected, and a map is the form of it that is read here.
-    fn entries_or<'n>(&mut self, item: &Item<'n>, what: &str) -> Option<Entries<'n>> {
+    pub(crate) fn entries_or<'n>(&mut self, item: &Item<'n>, what: &str) -> Option<Entries<'n>> {
         let Value::Map(map) = &item.node.value else {
             self.expected(item, what);
             return None;
@@ -257,6 +289,86 @@ impl<'a> Reader<'a> {
         self.count(item, max.into()).and_then(|number| u32::try_from(number).ok())
     }
 
+    pub(crate) fn duration(&mut self, item: &Item<'_>) -> Option<Duration> {
+        self.parse(item, units::duration)
+    }
+
+    /// A duration that is not above `max`, which people write as `name`.
+    pub(crate) fn duration_up_to(&mut self, item: &Item<'_>, max: Duration, name: &str) -> Option<Duration> {
+        self.parse(item, |text| match units::duration(text)? {
+            found if found > max => {
+                Err(Wrong::new(format!("{} is too long", shown(text))).help(format!("at most `{name}`")))
+            }
+            found => Ok(found),
+        })
+    }
+
+    /// As `words`, with its place.
+    pub(crate) fn words_at(&mut self, item: &Item<'_>, help: &str) -> Option<Spanned<String>> {
+        self.words(item, help).map(|text| Spanned { value: text.to_owned(), at: item.at() })
+    }
+
+    /// A text with its secrets put in.
+    pub(crate) fn interpolated(&mut self, item: &Item<'_>) -> Option<EnvValue> {
+        if item.is_null() {
+            return self.accept(item, Err(expected(item, "a text").help("for an empty value, write `\"\"`")));
+        }
+        let text = self.text(item)?;
+        match interpolate(text, self.secrets) {
+            Ok(value) => Some(value),
+            Err(wrongs) => {
+                for wrong in wrongs {
+                    self.error(item.at(), item.key.as_str(), wrong);
+                }
+                None
+            }
+        }
+    }
+
+    /// A name that is a value; `what` is what has it, with its article.
+    pub(crate) fn name<T: FromStr<Err = name::Invalid>>(&mut self, item: &Item<'_>, what: &str) -> Option<T> {
+        let text = self.text(item)?;
+        self.accept(item, named(text, what))
+    }
+
+    /// A name that is the key of the item.
+    pub(crate) fn key_name<T: FromStr<Err = name::Invalid>>(
+        &mut self,
+        key: &Spanned<String>,
+        item: &Item<'_>,
+        what: &str,
+    ) -> Option<T> {
+        named(&key.value, what).map_err(|wrong| self.error(key.at, item.key.as_str(), wrong)).ok()
+    }
+
+    /// Which one of the keys that name a kind is given, and what it has; `noun` is what has a kind.
+    pub(crate) fn kind<'n, T: Copy>(
+        &mut self,
+        fields: &Fields<'n>,
+        at: Span,
+        noun: &str,
+        kinds: &[(&str, T)],
+    ) -> Option<(T, Item<'n>)> {
+        let mut given = kinds.iter().filter_map(|(name, kind)| Some((*name, *kind, fields.get(name)?)));
+        match (given.next(), given.next()) {
+            (Some((_, kind, item)), None) => Some((kind, item)),
+            (Some((first, ..)), Some((second, ..))) => {
+                let wrong = Wrong::new(format!("the {noun} is both `{first}` and `{second}`"));
+                let at = fields.key_at(second).unwrap_or(at);
+                self.error(at, fields.key.as_str(), wrong.help("it has one kind"));
+                None
+            }
+            // It has probably been reported already, as an unknown key.
+            (None, _) if fields.unknown => None,
+            (None, _) => {
+                let kinds: Vec<_> = kinds.iter().map(|(name, _)| format!("`{name}: {{}}`")).collect();
+                let wrong = Wrong::new(format!("the {noun} has no kind"));
+                self.error(at, fields.key.as_str(), wrong.help(format!("add {}", kinds.join(" or "))));
+                None
+            }
+        }
+    }
+
     /// One of a few words.
     pub(crate) fn choice<T: Copy>(
         &mut self,
@@ -281,6 +393,17 @@ fn expected(item: &Item<'_>, what: &str) -> Wrong {
         Value::Map(_) => "a map".to_owned(),
     };
     Wrong::new(format!("expected {what}, found {found}"))
+}
+
+pub(crate) fn named<T: FromStr<Err = name::Invalid>>(text: &str, what: &str) -> Result<T, Wrong> {
+    text.parse().map_err(|invalid: name::Invalid| {
+        Wrong::new(format!("{} is no name of {what}", shown(text))).help(invalid.to_string())
+    })
+}
+
+/// What could be read of some items. The rest has been reported, and nobody gets an app then.
+pub(crate) fn each<I, T>(items: &[I], read: impl FnMut(&I) -> Option<T>) -> Vec<T> {
+    items.iter().filter_map(read).collect()
 }
 
 fn join(path: &str, name: &str) -> String {

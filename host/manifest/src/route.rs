@@ -1,9 +1,10 @@
 //! The `http` list of a component: which requests it answers.
 
 use crate::{
-    app::Route,
-    host, path,
-    read::{Item, Reader},
+    app::{Route, Span},
+    host,
+    path::{self, Segment, Tail},
+    read::{Fields, Item, Reader},
     wrong::{Wrong, shown},
 };
 
@@ -16,10 +17,38 @@ pub(crate) fn read(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Route> {
         return Some(Route { host: None, path, at: item.at() });
     }
     let fields = reader.fields_or(item, "a path or a map", KEYS)?;
-    let path = reader.require(&fields, item.at(), "path", "write `path: /` for every path");
+    of(reader, item.at(), &fields, "write `path: /` for every path")
+}
+
+/// The route that is `path` and `host` of these fields.
+fn of(reader: &mut Reader<'_>, at: Span, fields: &Fields<'_>, help: &str) -> Option<Route> {
+    let path = reader.require(fields, at, "path", help);
     let path = path.and_then(|item| reader.parse(&item, path::parse));
     let host = fields.or("host", None, |item| reader.parse(item, host).map(Some));
-    Some(Route { host: host?, path: path?, at: item.at() })
+    Some(Route { host: host?, path: path?, at })
+}
+
+/// A route of the host's own: one path of which nothing is captured, as there is no component to tell it to.
+pub(crate) fn read_exact(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Route> {
+    let route = read(reader, item)?;
+    exact(reader, &item.key, route)
+}
+
+/// As `read_exact`, where the route is `path` and `host` of these fields.
+pub(crate) fn exact_of(reader: &mut Reader<'_>, item: &Item<'_>, fields: &Fields<'_>) -> Option<Route> {
+    let route = of(reader, item.at(), fields, "write one path, as in `path: /hooks/github`")?;
+    let at = fields.get("path").map_or(item.at(), |path| path.at());
+    exact(reader, &item.key, Route { at, ..route })
+}
+
+fn exact(reader: &mut Reader<'_>, key: &str, route: Route) -> Option<Route> {
+    let literal = |segment: &Segment| matches!(segment, Segment::Literal(_));
+    if route.path.tail == Tail::Exact && route.path.segments.iter().all(literal) {
+        return Some(route);
+    }
+    let wrong = Wrong::new(format!("the path {} is not exact", shown(&route.path.to_string())));
+    reader.error(route.at, key, wrong.help("this is for one path: no captures, and no `/` at the end"));
+    None
 }
 
 fn host(text: &str) -> Result<crate::HostPattern, Wrong> {

@@ -9,6 +9,14 @@ use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, schema_for};
 
+mod bindings;
+mod events;
+mod invoke;
+
+use bindings::{Input, Output};
+use events::{Publish, Schedule, Subscription, Topic, TopicName};
+use invoke::{Allowed, Invoke};
+
 /// The JSON Schema of a manifest. It knows every key, but not what only makes sense in context.
 #[must_use]
 pub fn schema() -> Schema {
@@ -30,6 +38,21 @@ struct Manifest {
     /// Options of the app's embedded database.
     #[schemars(default, with = "Storage")]
     storage: Option<Storage>,
+    /// The topics that components can be granted to publish to, by name.
+    #[schemars(default, with = "BTreeMap<TopicName, Topic>")]
+    topics: Option<BTreeMap<TopicName, Topic>>,
+    /// Who is given the events of which topics.
+    #[schemars(default, with = "BTreeMap<Name, Subscription>")]
+    subscriptions: Option<BTreeMap<Name, Subscription>>,
+    /// What components do at given times.
+    #[schemars(default, with = "BTreeMap<Name, Schedule>")]
+    schedules: Option<BTreeMap<Name, Schedule>>,
+    /// What triggers components from outside of the host.
+    #[schemars(default, with = "BTreeMap<Name, Input>")]
+    inputs: Option<BTreeMap<Name, Input>>,
+    /// What components can be granted to reach outside of the host.
+    #[schemars(default, with = "BTreeMap<Name, Output>")]
+    outputs: Option<BTreeMap<Name, Output>>,
 }
 
 /// Lowercase letters, digits and `-`; at most 63 characters.
@@ -61,6 +84,24 @@ struct Component {
     /// Folders of the host that the component sees.
     #[schemars(default)]
     directories: Vec<Directory>,
+    /// The topics that the component may publish to.
+    #[schemars(default)]
+    publish: Vec<Publish>,
+    /// The components that it may call: a list, or a map from components to methods.
+    #[schemars(default, with = "Invoke")]
+    invoke: Option<Invoke>,
+    /// Who may call it, and which methods. `outside` is people and scripts.
+    #[schemars(default)]
+    callers: BTreeMap<Name, Allowed>,
+    /// Imported WIT interfaces that other components export.
+    #[schemars(default)]
+    link: BTreeMap<String, Name>,
+    /// The outputs that it may use, and which of their operations.
+    #[schemars(default)]
+    outputs: BTreeMap<Name, Allowed>,
+    /// It may schedule jobs for itself.
+    #[schemars(default)]
+    jobs: bool,
     /// What the component may use up.
     #[schemars(default, with = "Limits")]
     limits: Option<Limits>,
@@ -190,6 +231,9 @@ struct Limits {
     /// The largest single read of random bytes.
     #[schemars(default, with = "Size", extend("default" = "64KiB"))]
     random: Option<Size>,
+    /// The largest request and the largest response of an invocation; at most 4MiB.
+    #[schemars(default, with = "Size", extend("default" = "1MiB"))]
+    invoke_payload: Option<Size>,
 }
 
 /// Bytes: a whole number, or one with a unit (B, KiB, MiB, GiB, KB, MB, GB).
@@ -200,9 +244,9 @@ enum Size {
     Text(#[schemars(regex(pattern = "^[0-9]+ *(B|KiB|MiB|GiB|KB|MB|GB)?$"))] String),
 }
 
-/// A whole number with a unit (ms, s, m, h).
+/// A whole number with a unit (ms, s, m, h, d).
 #[derive(JsonSchema)]
-struct Time(#[schemars(regex(pattern = "^[0-9]+ *(ms|s|m|h)$"))] String);
+struct Time(#[schemars(regex(pattern = "^[0-9]+ *(ms|s|m|h|d)$"))] String);
 
 /// A state store: a kind, or a map with one kind as its key.
 #[derive(JsonSchema)]
@@ -261,7 +305,10 @@ struct Storage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{check, component, directory, limits, outbound, route, store, units, wrong::sorted};
+    use crate::{
+        check, component, directory, inputs, limits, outbound, outputs, publish, retry, route, schedules,
+        store, subscriptions, targets, topics, units, wrong::sorted,
+    };
 
     #[test]
     fn the_schema_has_the_keys_that_are_read() {
@@ -272,15 +319,34 @@ mod tests {
         };
         assert_eq!(keys(schema.as_value()), sorted(check::KEYS));
         let cases = [
+            ("Batch", subscriptions::BATCH_KEYS),
+            ("Case", subscriptions::ROUTE_KEYS),
             ("Component", component::KEYS),
             ("Directory", directory::KEYS),
+            ("FileInput", inputs::FILE_KEYS),
+            ("FileOutput", outputs::FILE_KEYS),
             ("FullGrant", store::GRANT_KEYS),
             ("FullOutbound", outbound::KEYS),
+            ("FullOutput", outputs::KEYS),
+            ("FullPublish", publish::KEYS),
             ("FullRoute", route::KEYS),
             ("FullStore", store::KEYS),
+            ("FullTopic", topics::KEYS),
+            ("Input", inputs::KEYS),
             ("Limits", limits::KEYS),
+            ("LogOutput", outputs::LOG_KEYS),
+            ("MoveTo", inputs::SETTLED_KEYS),
+            ("Retry", retry::KEYS),
+            ("Schedule", schedules::KEYS),
+            ("Signature", inputs::SIGNATURE_KEYS),
+            ("SignedTime", inputs::TIMESTAMP_KEYS),
+            ("Sink", targets::KEYS),
             ("Storage", check::STORAGE_KEYS),
             ("StoreOptions", store::KIND_KEYS),
+            ("Subscription", subscriptions::KEYS),
+            ("TopicOptions", topics::KIND_KEYS),
+            ("Upstream", outputs::HTTP_KEYS),
+            ("Webhook", inputs::HTTP_KEYS),
         ];
         for (name, read) in cases {
             assert_eq!(keys(&schema.as_value()["$defs"][name]), sorted(read), "{name}");
@@ -302,6 +368,7 @@ mod tests {
         assert_eq!(bytes("request-headers"), base.request_headers);
         assert_eq!(bytes("stdio"), base.stdio);
         assert_eq!(bytes("random"), base.random);
+        assert_eq!(bytes("invoke-payload"), base.invoke_payload);
         assert_eq!(
             units::duration(defaults["wall-time"]["default"].as_str().unwrap()).unwrap(),
             base.wall_time

@@ -22,7 +22,7 @@ const MAX_MAX_VALUE: u64 = 6 << 20;
 
 /// A store: a kind, or a map with one kind as its key.
 pub(crate) fn read(reader: &mut Reader<'_>, key: &Spanned<String>, item: &Item<'_>) -> Option<Store> {
-    let name = read_name(reader, key, item);
+    let name: Option<name::Store> = reader.key_name(key, item, "a store");
     let store = |kind, shared, (max_size, max_value)| {
         Some(Store { name: name?, kind, shared, max_size, max_value, at: key.at })
     };
@@ -31,23 +31,8 @@ pub(crate) fn read(reader: &mut Reader<'_>, key: &Spanned<String>, item: &Item<'
         return store(kind, false, (None, DEFAULT_MAX_VALUE));
     }
     let fields = reader.fields_or(item, "a kind of store or a map", KEYS)?;
-    let mut kinds = KINDS.iter().filter_map(|(name, kind)| Some((*name, *kind, fields.get(name)?)));
-    let kind = match (kinds.next(), kinds.next()) {
-        (Some((_, kind, options)), None) => sizes(reader, &options).map(|sizes| (kind, sizes)),
-        (Some((first, ..)), Some((second, ..))) => {
-            let wrong = Wrong::new(format!("the store is both `{first}` and `{second}`"));
-            let at = fields.key_at(second).unwrap_or(key.at);
-            reader.error(at, item.key.as_str(), wrong.help("a store has one kind"));
-            None
-        }
-        // It has probably been reported already, as an unknown key.
-        (None, _) if fields.unknown => None,
-        (None, _) => {
-            let wrong = Wrong::new("the store has no kind");
-            reader.error(key.at, item.key.as_str(), wrong.help("add `embedded: {}` or `memory: {}`"));
-            None
-        }
-    };
+    let kind = reader.kind(&fields, key.at, "store", KINDS);
+    let kind = kind.and_then(|(kind, options)| Some((kind, sizes(reader, &options)?)));
     let shared = fields.or("shared", false, |item| reader.flag(item));
     let (kind, sizes) = kind?;
     store(kind, shared?, sizes)
@@ -71,7 +56,7 @@ pub(crate) fn read_grant(
     key: &Spanned<String>,
     item: &Item<'_>,
 ) -> Option<StoreGrant> {
-    let store = read_name(reader, key, item);
+    let store: Option<name::Store> = reader.key_name(key, item, "a store");
     if item.is_scalar() {
         let access = reader.choice(item, "access", ACCESS)?;
         return Some(StoreGrant { store: store?, access, prefix: None, at: key.at });
@@ -86,15 +71,6 @@ pub(crate) fn read_grant(
         })
     });
     Some(StoreGrant { store: store?, access: access?, prefix: prefix?, at: key.at })
-}
-
-fn read_name(reader: &mut Reader<'_>, key: &Spanned<String>, item: &Item<'_>) -> Option<name::Store> {
-    name::Store::new(&key.value)
-        .map_err(|invalid| {
-            let wrong = Wrong::new(format!("{} is no name of a store", shown(&key.value)));
-            reader.error(key.at, item.key.as_str(), wrong.help(invalid.to_string()));
-        })
-        .ok()
 }
 
 /// A grant as `check` needs it: it counts even if something else about it is wrong.

@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::*;
 
 const GOOD: &str = include_str!("../../../tests/manifests/good/everything/mecha.yaml");
+const EVENTS: &str = include_str!("../../../tests/manifests/good/events/mecha.yaml");
+const BINDINGS: &str = include_str!("../../../tests/manifests/good/bindings/mecha.yaml");
 const SECRET: &str = "correct-horse";
 
 struct Fake;
@@ -74,6 +76,7 @@ fn every_field_arrives() {
         handles: 1000,
         stdio: 1 << 10,
         random: 4096,
+        invoke_payload: 1 << 20,
     };
     assert_eq!(component.limits, limits);
     let [main, audit] = &app.stores[..] else { panic!("{app:?}") };
@@ -82,6 +85,37 @@ fn every_field_arrives() {
         (StoreKind::Embedded, false, None, 4 << 20)
     );
     assert_eq!((audit.shared, audit.max_size, audit.max_value), (true, Some(1 << 30), 5 << 20));
+}
+
+#[test]
+fn patterns_do_not_mean_the_implicit_topic() {
+    let app = good(EVENTS);
+    let [.., implicit] = &app.topics[..] else { panic!("no topics") };
+    assert_eq!(
+        (implicit.name.as_str(), implicit.implicit, implicit.kind),
+        ("dead-letters", true, TopicKind::Embedded)
+    );
+    let takes =
+        |name: &str| app.subscriptions.iter().find(|s| s.name.as_str() == name).unwrap().takes(implicit);
+    assert!(takes("letters") && !takes("lenient"), "it has to be named");
+}
+
+#[test]
+fn an_implicit_topic_is_in_memory_if_all_that_it_takes_is() {
+    let app = |kind: &str| {
+        let head = "name: a\ncomponents:\n  b: { source: b.wasm, publish: [t] }\nsubscriptions:\n  s: { topic: t, to: b }";
+        good(&format!("{head}\ntopics: {{ t: {kind} }}\n")).topics[1].clone()
+    };
+    assert_eq!(app("memory"), Topic { max_size: 64 << 20, kind: TopicKind::Memory, ..app("embedded") });
+}
+
+#[test]
+fn many_topics_and_subscriptions_are_compared_in_little_time_and_memory() {
+    let mut text = "name: a\ncomponents:\n  b: { source: b.wasm }\ntopics:\n".to_owned();
+    (0..400).for_each(|i| text.push_str(&format!("  t{i}: memory\n")));
+    text.push_str("subscriptions:\n");
+    (0..400).for_each(|i| text.push_str(&format!("  s{i}: {{ topic: \">\", to: b, dead-letter: t{i} }}\n")));
+    assert!(messages(&text).len() < 2_000);
 }
 
 #[test]
@@ -148,19 +182,21 @@ fn survive(text: &str) {
 
 #[test]
 fn no_truncation_panics() {
-    for end in (0..GOOD.len()).filter(|end| GOOD.is_char_boundary(*end)) {
-        survive(&GOOD[..end]);
+    for good in [GOOD, EVENTS, BINDINGS] {
+        for end in (0..good.len()).filter(|end| good.is_char_boundary(*end)) {
+            survive(&good[..end]);
+        }
     }
 }
 
 #[test]
 fn no_mutation_panics() {
     let put = [":", "-", "\"", "{", "}", "\t", "\n", "*", "&", "ü", "\0", "9", ""];
-    for (i, (at, old)) in GOOD.char_indices().enumerate() {
-        let (before, after) = (&GOOD[..at], &GOOD[at + old.len_utf8()..]);
-        // Every byte sees two of the mutations; every mutation sees a sixth of the bytes.
-        for n in [i, i * 7 + 3] {
-            survive(&format!("{before}{}{after}", put[n % put.len()]));
+    for good in [GOOD, EVENTS, BINDINGS] {
+        for (i, (at, old)) in good.char_indices().enumerate() {
+            let (before, after) = (&good[..at], &good[at + old.len_utf8()..]);
+            // Every byte sees one of the mutations, every mutation bytes everywhere.
+            survive(&format!("{before}{}{after}", put[(i * 7 + 3) % put.len()]));
         }
     }
 }

@@ -14,7 +14,7 @@ const SIZES: &[(&str, u64)] = &[
     ("GB", 1_000_000_000),
 ];
 
-const TIMES: &[(&str, u64)] = &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+const TIMES: &[(&str, u64)] = &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 /// Bytes: `128MiB`, `500 KB`, `4096`.
 pub(crate) fn size(text: &str) -> Result<u64, Wrong> {
@@ -38,9 +38,9 @@ pub(crate) fn size(text: &str) -> Result<u64, Wrong> {
     }
 }
 
-/// A duration that is not zero: `500ms`, `30 s`, `5m`, `1h`.
+/// A duration that is not zero: `500ms`, `30 s`, `5m`, `1h`, `7d`.
 pub(crate) fn duration(text: &str) -> Result<Duration, Wrong> {
-    const HELP: &str = "a duration is a whole number of ms, s, m or h, as in `30s`";
+    const HELP: &str = "a duration is a whole number of ms, s, m, h or d, as in `30s`";
     match scaled(text, TIMES, None) {
         Ok(0) => Err(Wrong::new("a duration of zero").help(HELP)),
         Ok(millis) => Ok(Duration::from_millis(millis)),
@@ -136,12 +136,17 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (text, millis) in
-            [("1ms", 1), ("30s", 30_000), ("30 s", 30_000), ("5m", 300_000), ("1h", 3_600_000)]
-        {
+        for (text, millis) in [
+            ("1ms", 1),
+            ("30s", 30_000),
+            ("30 s", 30_000),
+            ("5m", 300_000),
+            ("1h", 3_600_000),
+            ("7d", 604_800_000),
+        ] {
             assert_eq!(duration(text).ok(), Some(Duration::from_millis(millis)), "{text:?}");
         }
-        for text in ["", "0s", "30", "s", "1.5s", "1m30s", "30sec", "5d", "-1s", "18446744073709551615h"] {
+        for text in ["", "0s", "30", "s", "1.5s", "1m30s", "30sec", "5w", "-1s", "18446744073709551615h"] {
             assert!(duration(text).is_err(), "{text:?}");
         }
     }
