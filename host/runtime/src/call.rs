@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use mecha_primitives::{clock::Clock, identity::Identity};
+use mecha_primitives::{clock::Clock, identity::Identity, random::Random};
 use rand::rngs::StdRng;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -44,6 +44,8 @@ pub struct Services {
     pub clock: Arc<dyn Clock>,
     /// Gives each call its own source of random numbers.
     pub random: Arc<dyn Fn() -> StdRng + Send + Sync>,
+    /// For what the host itself draws: ids of calls and events.
+    pub lots: Arc<dyn Random>,
     pub observer: Arc<dyn Observer>,
     pub faults: Option<Arc<dyn Faults>>,
 }

@@ -1,7 +1,8 @@
 //! From bytes to a compiled component, and what it imports and exports.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
+use wasmparser::{Parser, Payload};
 use wasmtime::component::{self, types::ComponentItem};
 
 use crate::{
@@ -19,11 +20,22 @@ pub enum Error {
     )]
     CoreModule,
     #[error("the text cannot be read:\n{0}")]
-    Text(String),
+    Text(wat::Error),
     #[error("the component is not valid: {0:#}")]
     Invalid(anyhow::Error),
     #[error("{0:#}")]
     Host(anyhow::Error),
+}
+
+impl Error {
+    /// Says which file the text is from.
+    #[must_use]
+    pub fn of_file(mut self, path: &Path) -> Self {
+        if let Self::Text(error) = &mut self {
+            error.set_path(path);
+        }
+        self
+    }
 }
 
 /// A compiled component.
@@ -34,6 +46,8 @@ pub struct Component {
     pub exports: Vec<Item>,
     /// Bytes of the component as it was given.
     pub size: usize,
+    /// The linear memory that an instance has from its beginning, in bytes; at least.
+    pub initial_memory: u64,
     /// Which engine it was compiled for.
     pub kind: Kind,
     /// Why it was not compiled for the pool.
@@ -49,6 +63,8 @@ pub struct Item {
     pub is_interface: bool,
     /// The functions of an interface.
     pub functions: Vec<String>,
+    /// Whether there is nothing behind it that would have to be linked: types are only names.
+    pub is_types_only: bool,
 }
 
 impl fmt::Display for Item {
@@ -104,13 +120,42 @@ impl Component {
         let kinds = inner.component_type();
         let imports = kinds.imports(engine).map(|(name, item)| self::item(engine, name, &item.ty)).collect();
         let exports = kinds.exports(engine).map(|(name, item)| self::item(engine, name, &item.ty)).collect();
-        Ok(Self { inner, imports, exports, size: binary.len(), kind, note: None, cached })
+        let initial_memory = initial_memory(binary);
+        Ok(Self { inner, imports, exports, size: binary.len(), initial_memory, kind, note: None, cached })
     }
 
-    /// The linear memory that an instance has from its beginning, in bytes, if that can be told.
+    /// The full name of an import or export, of which an interface is given with or without its version.
     #[must_use]
-    pub fn initial_memory(&self) -> Option<u64> {
-        self.inner.resources_required()?.max_initial_memory_size
+    pub fn full_name<'i>(items: &'i [Item], interface: &str) -> Option<&'i str> {
+        let mut names = items.iter().map(|item| item.name.as_str());
+        names.find(|name| *name == interface || name.split('@').next() == Some(interface))
+    }
+
+    /// The functions that it imports under this full name.
+    pub(crate) fn functions_of_import(&self, import: &str) -> Vec<String> {
+        let found = self.imports.iter().find(|item| item.name == import);
+        found.map(|item| item.functions.clone()).unwrap_or_default()
+    }
+
+    /// Everything that it imports under this full name.
+    pub(crate) fn items_of_import(&self, import: &str) -> Vec<(String, ComponentItem)> {
+        let engine = self.inner.engine();
+        let ty = self.inner.component_type();
+        match ty.get_import(engine, import).map(|found| found.ty) {
+            Some(ComponentItem::ComponentInstance(instance)) => {
+                instance.exports(engine).map(|(name, item)| (name.to_owned(), item.ty)).collect()
+            }
+            _ => vec![],
+        }
+    }
+
+    /// One thing of what it exports under this full name.
+    pub(crate) fn item_of_export(&self, export: &str, name: &str) -> Option<ComponentItem> {
+        let engine = self.inner.engine();
+        match self.inner.component_type().get_export(engine, export)?.ty {
+            ComponentItem::ComponentInstance(instance) => Some(instance.get_export(engine, name)?.ty),
+            _ => None,
+        }
     }
 
     /// Whether it exports this interface, in whatever compatible version.
@@ -126,6 +171,25 @@ impl Component {
     }
 }
 
+/// The largest memory that a core module of a component begins with. (How often modules are instantiated is not looked
+/// at: it is said of hardly any component, and calls are limited as they run.)
+fn initial_memory(binary: &[u8]) -> u64 {
+    let sections = Parser::new(0).parse_all(binary).map_while(Result::ok);
+    let memories = sections.filter_map(|section| match section {
+        Payload::MemorySection(memories) => memories.into_iter().map_while(Result::ok).map(bytes).max(),
+        _ => None,
+    });
+    memories.max().unwrap_or_default()
+}
+
+fn bytes(memory: wasmparser::MemoryType) -> u64 {
+    const PAGE: u32 = 16;
+    1_u64
+        .checked_shl(memory.page_size_log2.unwrap_or(PAGE))
+        .unwrap_or(u64::MAX)
+        .saturating_mul(memory.initial)
+}
+
 /// The last line of a chain of errors says what the matter is.
 fn reason(error: &Error) -> String {
     match error {
@@ -135,16 +199,20 @@ fn reason(error: &Error) -> String {
 }
 
 fn item(engine: &wasmtime::Engine, name: &str, item: &ComponentItem) -> Item {
-    let functions = match item {
-        ComponentItem::ComponentInstance(instance) => instance
-            .exports(engine)
-            .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)))
-            .map(|(name, _)| name.to_owned())
-            .collect(),
-        _ => vec![],
-    };
+    let (mut functions, mut is_types_only) = (vec![], false);
+    if let ComponentItem::ComponentInstance(instance) = item {
+        is_types_only = true;
+        for (name, item) in instance.exports(engine) {
+            match item.ty {
+                ComponentItem::Type(_) => continue,
+                ComponentItem::ComponentFunc(_) => functions.push(name.to_owned()),
+                _ => {}
+            }
+            is_types_only = false;
+        }
+    }
     let is_interface = matches!(item, ComponentItem::ComponentInstance(_));
-    Item { name: name.to_owned(), is_interface, functions }
+    Item { name: name.to_owned(), is_interface, functions, is_types_only }
 }
 
 /// The binary form of a component: what is text is assembled.
@@ -159,7 +227,7 @@ fn binary(bytes: &[u8]) -> Result<Vec<u8>, Error> {
         };
     }
     if std::str::from_utf8(bytes).is_ok_and(looks_like_text) {
-        let binary = wat::parse_bytes(bytes).map_err(|error| Error::Text(error.to_string()))?.into_owned();
+        let binary = wat::parse_bytes(bytes).map_err(Error::Text)?.into_owned();
         return self::binary(&binary);
     }
     let start = &bytes[..bytes.len().min(16)];

@@ -5,7 +5,7 @@ use std::fmt;
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 use wasmtime_wasi::I32Exit;
 
-use crate::call::Data;
+use crate::{call::Data, exports::typed::Failed};
 
 /// What ended a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,6 +28,8 @@ pub enum Kind {
     Handles,
     /// No instance slot was free.
     Busy,
+    /// A linked component gave no result.
+    Callee,
     /// Nobody waits for the answer any more.
     Cancelled,
     /// The host is at fault.
@@ -48,6 +50,7 @@ impl Kind {
             Self::NoAnswer => "no-answer",
             Self::Handles => "handles",
             Self::Busy => "busy",
+            Self::Callee => "callee",
             Self::Cancelled => "cancelled",
             Self::Host => "host",
         }
@@ -63,7 +66,7 @@ impl Kind {
             Self::Deadline => Some("wall-time"),
             Self::Handles => Some("handles"),
             Self::Busy => Some("instances"),
-            Self::Trap | Self::Exit | Self::NoAnswer | Self::Cancelled | Self::Host => None,
+            Self::Trap | Self::Exit | Self::NoAnswer | Self::Callee | Self::Cancelled | Self::Host => None,
         }
     }
 }
@@ -90,6 +93,8 @@ impl Fault {
                 _ if data.memory.refused => Kind::Memory,
                 _ => Kind::Trap,
             }
+        } else if error.is::<Failed>() {
+            Kind::Callee
         } else if error.is::<I32Exit>() {
             Kind::Exit
         } else if error.is::<PoolConcurrencyLimitError>() {

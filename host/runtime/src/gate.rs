@@ -9,7 +9,7 @@ use mecha_primitives::{class::Class, identity::Identity};
 
 use crate::{
     call::Call,
-    grants::{Access, Grants, Store},
+    grants::{self, Access, Grants, Store},
     outbound::Target,
 };
 
@@ -32,6 +32,10 @@ pub enum Need<'a> {
     Keys(&'a Store, Access, &'a str),
     /// A request to a host.
     Connect(&'a Target),
+    /// A method of another component.
+    Invoke(&'a grants::Target, &'a str),
+    /// An operation of an output binding.
+    Output(&'a grants::Output, &'a str),
 }
 
 /// Why an operation does not happen.
@@ -102,6 +106,22 @@ fn authorise(grants: &Grants, need: Need<'_>) -> Result<(), String> {
         Need::Connect(target) => {
             let granted = grants.outbound.iter().any(|destination| destination.covers(target));
             return if granted { Ok(()) } else { Err(format!("no grant covers {target}")) };
+        }
+        Need::Invoke(grant, method) => {
+            let granted =
+                grant.methods.as_ref().is_none_or(|methods| methods.iter().any(|name| name == method));
+            return if granted {
+                Ok(())
+            } else {
+                Err(format!("method `{method}` of `{}` is not granted", grant.component))
+            };
+        }
+        Need::Output(grant, operation) => {
+            let granted = grant.allows(operation);
+            // What the binding does not have at all, it says itself.
+            let exists = grant.output.operations().iter().any(|known| known.name == operation);
+            let denied = || format!("operation `{operation}` of `{}` is not granted", grant.name);
+            return if granted || !exists { Ok(()) } else { Err(denied()) };
         }
         Need::Key(grant, access, key) => (grant, access, key, "the key"),
         Need::Keys(grant, access, prefix) => (grant, access, prefix, "the prefix"),

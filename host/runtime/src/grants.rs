@@ -2,19 +2,34 @@
 
 use std::{fmt, fs::File, sync::Arc};
 
-use mecha_primitives::{name, state};
+use mecha_primitives::{bindings, invoke, jobs, name, pubsub, state};
 
 use crate::outbound::Destination;
 
 /// Everything that a component was granted. What is not here is denied.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Grants {
     pub stores: Vec<Store>,
     /// For a component that is served without a manifest: a store of its own under every name.
     pub private: Option<PrivateStores>,
+    pub topics: Vec<Topic>,
+    pub targets: Vec<Target>,
+    pub outputs: Vec<Output>,
+    /// The component's own jobs.
+    pub scheduler: Option<Arc<dyn jobs::Scheduler>>,
     pub outbound: Vec<Destination>,
     pub env: Vec<(String, String)>,
     pub directories: Vec<Directory>,
+}
+
+impl fmt::Debug for Grants {
+    /// Without the environment: secrets are in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Grants")
+            .field("stores", &self.stores)
+            .field("topics", &self.topics)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Grants {
@@ -25,6 +40,63 @@ impl Grants {
             let private = self.private.as_ref()?;
             Some((private.0)(name::Store::new(name).ok()?))
         })
+    }
+
+    pub(crate) fn topic(&self, name: &str) -> Option<Topic> {
+        self.topics.iter().find(|grant| grant.name.as_str() == name).cloned()
+    }
+
+    pub(crate) fn target(&self, name: &str) -> Option<Target> {
+        self.targets.iter().find(|grant| grant.component.as_str() == name).cloned()
+    }
+
+    pub(crate) fn output(&self, name: &str) -> Option<Output> {
+        self.outputs.iter().find(|grant| grant.name.as_str() == name).cloned()
+    }
+}
+
+/// A topic that the component may publish to.
+#[derive(Debug, Clone)]
+pub struct Topic {
+    pub name: name::Topic,
+    pub publisher: Arc<dyn pubsub::Publisher>,
+    /// The type of events that are published without one.
+    pub default_type: Arc<str>,
+    /// Types of events that may be published, exact or with a `*` at the end. Empty: all.
+    pub types: Arc<[String]>,
+}
+
+impl Topic {
+    pub(crate) fn allows(&self, kind: &str) -> bool {
+        self.types.is_empty()
+            || self.types.iter().any(|allowed| match allowed.strip_suffix('*') {
+                Some(beginning) => kind.starts_with(beginning),
+                None => kind == allowed,
+            })
+    }
+}
+
+/// A component that the component may call.
+#[derive(Debug, Clone)]
+pub struct Target {
+    pub component: name::Component,
+    /// `None`: all that the callee allows.
+    pub methods: Option<Arc<[String]>>,
+    pub invoker: Arc<dyn invoke::Invoker>,
+}
+
+/// An output binding, and what may be done with it.
+#[derive(Debug, Clone)]
+pub struct Output {
+    pub name: name::Binding,
+    pub output: Arc<dyn bindings::Output>,
+    /// `None`: all operations.
+    pub operations: Option<Arc<[String]>>,
+}
+
+impl Output {
+    pub(crate) fn allows(&self, operation: &str) -> bool {
+        self.operations.as_ref().is_none_or(|allowed| allowed.iter().any(|name| name == operation))
     }
 }
 

@@ -1,20 +1,48 @@
 //! How a component calls the host: a file for each interface, which looks up the grant, calls and converts.
 
+use std::time::Duration;
+
 use wasmtime::component::Linker;
 
 use crate::call::Data;
 
+pub(crate) mod bindings;
+pub(crate) mod host;
+pub(crate) mod invoke;
+pub(crate) mod jobs;
+pub(crate) mod pubsub;
 pub(crate) mod state;
+
+pub use pubsub::event_id;
 
 /// Links everything that the host has. What a component may do with it, its grants decide.
 pub(crate) fn link(linker: &mut Linker<Data>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    bindings::link(linker)?;
+    host::link(linker)?;
+    invoke::link(linker)?;
+    jobs::link(linker)?;
+    pubsub::link(linker)?;
     state::link(linker)
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The interfaces that the host has, with the versions that it speaks: `(interface, version)`.
 pub const SERVED: &[(&str, &str)] = &[
+    ("mecha:bindings/outputs", "0.1"),
+    ("mecha:bindings/types", "0.1"),
+    ("mecha:host/context", "0.1"),
+    ("mecha:invoke/targets", "0.1"),
+    ("mecha:invoke/types", "0.1"),
+    ("mecha:jobs/scheduler", "0.1"),
+    ("mecha:jobs/types", "0.1"),
+    ("mecha:pubsub/delivery-types", "0.1"),
+    ("mecha:pubsub/topics", "0.1"),
+    ("mecha:pubsub/types", "0.1"),
     ("mecha:state/bulk", "0.1"),
     ("mecha:state/counters", "0.1"),
     ("mecha:state/stores", "0.1"),

@@ -25,6 +25,8 @@ pub struct Limits {
     pub stdio: u64,
     /// Random bytes in one request.
     pub random: u64,
+    /// Request and response of an invoke, in bytes.
+    pub invoke_payload: u64,
 }
 
 /// Bytes that may cross from a guest to the host in one host call, as a bound on what a hostile list or string

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use mecha_primitives::identity::Identity;
+use mecha_primitives::{clock::Timestamp, identity::Identity};
 use wasmtime::{
     Store,
     component::{InstancePre, Linker},
@@ -12,7 +12,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use crate::{
     call::{Call, Data, Services, Shared},
     component::Component,
-    exports,
+    exports::{self, Handlers, typed::Link},
     grants::Grants,
     imports,
     limits::{HOSTCALL_BYTES, Limits},
@@ -22,8 +22,15 @@ use crate::{
 #[derive(Clone)]
 pub struct Micrologic {
     shared: Arc<Shared>,
-    engine: wasmtime::Engine,
+    linked: Linked,
+}
+
+/// What linking found.
+#[derive(Clone)]
+struct Linked {
+    pre: InstancePre<Data>,
     http: Option<ProxyPre<Data>>,
+    handlers: Arc<Handlers>,
 }
 
 impl Micrologic {
@@ -31,8 +38,8 @@ impl Micrologic {
     ///
     /// # Errors
     /// As of [`new`](Self::new).
-    pub fn check(component: &Component) -> anyhow::Result<()> {
-        link(component).map(|_| ())
+    pub fn check(component: &Component, links: &[Link]) -> anyhow::Result<()> {
+        link(component, links).map(|_| ())
     }
 
     /// Links everything that a call will need, so that a call has only to instantiate.
@@ -44,12 +51,12 @@ impl Micrologic {
         grants: Grants,
         limits: Limits,
         services: Arc<Services>,
+        links: &[Link],
     ) -> anyhow::Result<Self> {
-        let http = link(component)?;
-        let engine = component.inner.engine().clone();
+        let linked = link(component, links)?;
         let shared =
             Shared { grants, limits, services, output: Default::default(), client: Default::default() };
-        Ok(Self { shared: Arc::new(shared), engine, http })
+        Ok(Self { shared: Arc::new(shared), linked })
     }
 
     #[must_use]
@@ -58,13 +65,25 @@ impl Micrologic {
     }
 
     pub(crate) fn http(&self) -> Option<&ProxyPre<Data>> {
-        self.http.as_ref()
+        self.linked.http.as_ref()
+    }
+
+    pub(crate) fn pre(&self) -> &InstancePre<Data> {
+        &self.linked.pre
+    }
+
+    pub(crate) fn handlers(&self) -> &Handlers {
+        &self.linked.handlers
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.shared.services.clock.now()
     }
 
     /// The store of one call, with every limit set.
     pub(crate) fn store(&self, identity: Arc<Identity>) -> anyhow::Result<Store<Data>> {
         let call = Call { identity, shared: self.shared.clone() };
-        let mut store = Store::new(&self.engine, Data::new(call));
+        let mut store = Store::new(self.linked.pre.engine(), Data::new(call));
         store.limiter(|data| &mut data.memory);
         store.set_hostcall_fuel(HOSTCALL_BYTES);
         store.set_max_component_handles(self.shared.limits.handles as usize);
@@ -78,15 +97,15 @@ impl Micrologic {
     }
 }
 
-/// Links a component to everything that the host has, and finds its handler.
-fn link(component: &Component) -> anyhow::Result<Option<ProxyPre<Data>>> {
+/// Links a component to everything that the host has and to other components, and finds its handlers.
+fn link(component: &Component, links: &[Link]) -> anyhow::Result<Linked> {
     let mut linker = Linker::new(component.inner.engine());
     imports::link(&mut linker)?;
+    exports::typed::link(&mut linker, component, links)?;
     let pre: InstancePre<Data> = linker.instantiate_pre(&component.inner)?;
-    match component.exports_interface(exports::http::INTERFACE) {
-        true => Ok(Some(ProxyPre::new(pre)?)),
-        false => Ok(None),
-    }
+    let http = component.exports_interface(exports::http::INTERFACE).then(|| ProxyPre::new(pre.clone()));
+    let handlers = Handlers::find(&pre, |interface| component.exports_interface(interface))?;
+    Ok(Linked { http: http.transpose()?, handlers: Arc::new(handlers), pre })
 }
 
 impl fmt::Debug for Micrologic {

@@ -25,6 +25,7 @@ use hyper_util::{
     },
     rt::TokioExecutor,
 };
+pub use mecha_primitives::address::is_public;
 use mecha_primitives::{class::Class, identity::Identity};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
@@ -34,10 +35,6 @@ use crate::{
     gate::{Entered, Need, Operation, Refused},
     limits::BODY_CHUNK,
 };
-
-mod address;
-
-pub use address::is_public;
 
 /// Hosts that a component may send requests to.
 #[derive(Debug, Clone, PartialEq, Eq)]

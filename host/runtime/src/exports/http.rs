@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::{Request, Response, header::CONTENT_LENGTH};
+use http::{Method, Request, Response, header::CONTENT_LENGTH};
 use http_body::Body;
 use mecha_primitives::identity::Identity;
 use tokio::sync::oneshot;
@@ -21,6 +21,7 @@ use wasmtime_wasi_http::{
     p2::{bindings::http::types::Scheme, body::HyperOutgoingBody},
 };
 
+use super::panic_text;
 use crate::{
     call::Data,
     fault::{Fault, Kind},
@@ -78,6 +79,7 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Error>,
 {
+    let is_head = request.method() == Method::HEAD;
     let (sender, mut answer) = oneshot::channel();
     let store = match micrologic.store(identity) {
         Ok(store) => store,
@@ -104,7 +106,10 @@ where
     };
     let response = head.map_err(|_| Kind::NoAnswer)?;
     let promised = response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    Ok(response.map(|body| GuestBody::new(guest, outcome, body, promised)))
+    Ok(response.map(|body| {
+        let body = GuestBody::new(guest, outcome, body, promised);
+        if is_head { body.headless() } else { body }
+    }))
 }
 
 type Answer = Result<Response<HyperOutgoingBody>, wasmtime_wasi_http::p2::bindings::http::types::ErrorCode>;
@@ -186,10 +191,4 @@ enum Answered {
 
 fn host_fault(error: &anyhow::Error) -> Fault {
     Fault::new(Kind::Host, format!("{error:?}"))
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text =
-        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("the host panicked: {}", text.unwrap_or("without a message"))
 }

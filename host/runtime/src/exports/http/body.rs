@@ -34,6 +34,13 @@ impl GuestBody {
         Self { guest, outcome, body, left: promised, ended: false }
     }
 
+    /// Of an answer to HEAD: whatever the guest writes, nothing of it is sent. (RFC 9110, section 9.3.2)
+    pub(super) fn headless(mut self) -> Self {
+        self.left = Some(0);
+        self.ended = true;
+        self
+    }
+
     /// Whether the reader has got all that it was promised.
     fn is_complete(&self) -> bool {
         self.ended || self.left == Some(0) || self.body.is_end_stream()
@@ -48,6 +55,9 @@ impl Body for GuestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         match &polled {
             // What a guest left behind half done must not look whole.
@@ -65,7 +75,7 @@ impl Body for GuestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.ended || self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
