@@ -1,4 +1,4 @@
-//! The admin listener: health, readiness and metrics, away from the public one.
+//! The admin listener: health, readiness, metrics and calls by people, away from the public one.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -9,14 +9,21 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 
-use crate::{apps::Apps, metrics::Metrics, shutdown::Shutdown};
+use crate::{
+    apps::Apps,
+    control::{Control, socket},
+    metrics::Metrics,
+    shutdown::Shutdown,
+};
 
-/// Serves `/healthz`, `/readyz` and `/metrics`, until the very end: a host that drains can be watched.
+/// Serves `/healthz`, `/readyz`, `/metrics` and `POST /invoke/COMPONENT/METHOD`, until the very end: a host that drains
+/// can be watched.
 #[derive(Debug)]
 pub struct Admin {
     pub apps: Arc<Apps>,
     pub metrics: Arc<Metrics>,
     pub shutdown: Shutdown,
+    pub control: Arc<Control>,
 }
 
 impl Admin {
@@ -29,7 +36,7 @@ impl Admin {
                     tokio::spawn(async move {
                         let service = service_fn(move |request| {
                             let admin = admin.clone();
-                            async move { Ok::<_, Infallible>(admin.answer(&request)) }
+                            async move { Ok::<_, Infallible>(admin.answer(request).await) }
                         });
                         let mut server = http1::Builder::new();
                         server.timer(TokioTimer::new());
@@ -46,7 +53,17 @@ impl Admin {
         }
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        if request.method() == http::Method::POST && request.uri().path().starts_with("/invoke/") {
+            if self.shutdown.has_begun() {
+                return text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n");
+            }
+            // A page in the operator's browser can send here, too. It cannot leave this field out.
+            if request.headers().contains_key(header::ORIGIN) {
+                return text(StatusCode::FORBIDDEN, "calls from web pages are not taken\n");
+            }
+            return socket::answer(&self.control, request).await;
+        }
         match request.uri().path() {
             "/healthz" => text(StatusCode::OK, "ok\n"),
             "/readyz" if self.shutdown.has_begun() => {
@@ -54,7 +71,10 @@ impl Admin {
             }
             "/readyz" => text(StatusCode::OK, "ready\n"),
             "/metrics" => self.measure(),
-            _ => text(StatusCode::NOT_FOUND, "here are /healthz, /readyz and /metrics\n"),
+            _ => text(
+                StatusCode::NOT_FOUND,
+                "here are /healthz, /readyz, /metrics and POST /invoke/COMPONENT/METHOD\n",
+            ),
         }
     }
 

@@ -10,11 +10,16 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use mecha_primitives::name;
+use mecha_manifest::{Caller as Granted, CallerGrant};
+use mecha_primitives::{identity::Caller, name};
 use mecha_runtime::micrologic::Micrologic;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{metrics, route::Table};
+use crate::{
+    metrics,
+    route::Table,
+    triggers::{ingress::Ingress, webhook::Webhook},
+};
 
 /// The live set, behind a pointer that can be changed.
 #[derive(Debug)]
@@ -39,10 +44,19 @@ impl Apps {
     }
 }
 
+/// Who answers the requests of a route.
+#[derive(Debug, Clone)]
+pub enum Endpoint {
+    Component(Arc<Target>),
+    /// A topic takes events.
+    Topic(Arc<Ingress>),
+    Webhook(Arc<Webhook>),
+}
+
 /// A set of apps, with the routes that lead to their components.
 #[derive(Debug)]
 pub struct Live {
-    pub routes: Table<Arc<Target>>,
+    pub routes: Table<Endpoint>,
     pub engines: HashMap<name::Tenant, mecha_backends::embedded::Engine>,
 }
 
@@ -89,6 +103,8 @@ pub struct Target {
     pub component: name::Component,
     pub micrologic: Micrologic,
     pub calls: metrics::Calls,
+    /// Who may call it, and what.
+    pub callers: Vec<CallerGrant>,
     permits: Arc<Semaphore>,
     waiting: AtomicUsize,
 }
@@ -104,9 +120,10 @@ impl Target {
         component: name::Component,
         micrologic: Micrologic,
         calls: metrics::Calls,
+        callers: Vec<CallerGrant>,
     ) -> Self {
         let permits = Arc::new(Semaphore::new(micrologic.limits().concurrency as usize));
-        Self { tenant, app, component, micrologic, calls, permits, waiting: AtomicUsize::new(0) }
+        Self { tenant, app, component, micrologic, calls, callers, permits, waiting: AtomicUsize::new(0) }
     }
 
     /// A permit for one call. `None` if too many wait for one already.
@@ -119,6 +136,30 @@ impl Target {
         let permit = self.permits.clone().acquire_owned().await.ok();
         drop(waiting);
         permit
+    }
+
+    /// A permit, if one is free right now.
+    pub fn free_permit(&self) -> Option<OwnedSemaphorePermit> {
+        self.permits.clone().try_acquire_owned().ok()
+    }
+
+    /// A permit, however long it takes: for the host's own triggers, of which there are few.
+    pub async fn permit_in_turn(&self) -> Option<OwnedSemaphorePermit> {
+        self.permits.clone().acquire_owned().await.ok()
+    }
+
+    /// Whether the component lets this caller use a method, or an interface.
+    pub fn lets(&self, caller: &Caller, method: &str) -> bool {
+        self.callers.iter().any(|grant| {
+            let is_meant = match (&grant.caller, caller) {
+                (Granted::Outside, Caller::Outside) => true,
+                (Granted::Component(name), Caller::Component { app, component }) => {
+                    *app == self.app && name == component
+                }
+                _ => false,
+            };
+            is_meant && grant.methods.allows(method)
+        })
     }
 }
 

@@ -6,8 +6,10 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
+use mecha_primitives::clock::Clock as _;
 
 use crate::{
+    clock::SystemClock,
     files::{self, Source},
     load::{self, Loaded},
     log,
@@ -15,13 +17,18 @@ use crate::{
     summary,
 };
 
+mod bindings;
 mod build;
+mod call;
 mod check;
 mod completions;
+mod dlq;
 mod inspect;
 mod new;
+mod operate;
 mod schema;
 pub mod serve;
+mod topics;
 
 /// What the process answers when it ends. Documented in `docs/cli.md`.
 pub mod exit {
@@ -62,8 +69,16 @@ enum Command {
     Inspect(inspect::Args),
     /// Print the JSON Schema of the manifest, for editors
     Schema,
+    /// Print what output and input bindings offer: the reference
+    Bindings(bindings::Args),
     /// Begin a new app from a template
     New(new::Args),
+    /// Call a method of a component, as somebody outside of the app
+    Call(call::Args),
+    /// Show what the app's topics hold and how far behind their groups are; pause and resume subscriptions
+    Topics(topics::Args),
+    /// Look at events that were given up; deliver them again, or drop them
+    Dlq(dlq::Args),
     /// Print completions for a shell
     Completions(completions::Args),
 }
@@ -111,7 +126,11 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Schema => schema::run(),
+        Command::Bindings(args) => bindings::run(&args),
         Command::New(args) => new::run(&args),
+        Command::Call(args) => call::run(&args),
+        Command::Topics(args) => topics::run(&args),
+        Command::Dlq(args) => dlq::run(&args),
         Command::Completions(args) => completions::run(&args, Cli::command),
     })
 }
@@ -121,11 +140,12 @@ use clap::CommandFactory as _;
 /// Loads the app at a path. If that cannot be, says why, and gives the code to end with.
 fn app(path: &Path, cache: &CacheArgs, strict: bool, as_json: bool) -> Result<(Source, Loaded), u8> {
     let source = files::find(path).map_err(|error| {
-        say(&error);
+        summary::refused(&error, as_json);
         exit::APP
     })?;
     let cache = cache.open();
-    let options = load::Options { cache: cache.as_ref(), strict, progress: &Progress };
+    let options =
+        load::Options { cache: cache.as_ref(), strict, now: SystemClock.now(), progress: &Progress };
     let loaded = load::load(&source, &options).map_err(|report| {
         summary::report(&report, as_json);
         exit::APP
@@ -134,9 +154,8 @@ fn app(path: &Path, cache: &CacheArgs, strict: bool, as_json: bool) -> Result<(S
 }
 
 /// Says what is in the way, with the whole chain of causes.
-#[expect(clippy::print_stderr, reason = "the command line speaks to people here")]
 fn say(error: &anyhow::Error) {
-    eprintln!("error: {error:#}");
+    summary::refused(error, false);
 }
 
 fn fail(code: u8, error: &anyhow::Error) -> ExitCode {

@@ -1,13 +1,15 @@
 //! The real clock and the real randomness: the only place where they enter the process.
 
 use std::{
+    num::NonZero,
     sync::{Arc, Mutex, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use mecha_primitives::{
-    clock::{Clock, Timestamp},
+    clock::{Clock, Sleep, Timestamp},
     identity::CallId,
+    random::Random,
 };
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
@@ -22,7 +24,19 @@ impl Clock for SystemClock {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
+
+    fn sleep_until(&self, at: Timestamp) -> Sleep {
+        Box::pin(async move {
+            // The timer runs by another clock than this one: look at the time now and then, for it may have been set.
+            while let Some(left) = NonZero::new(at.0.saturating_sub(Self.now().0)) {
+                tokio::time::sleep(Duration::from_millis(left.get()).min(LOOK)).await;
+            }
+        })
+    }
 }
+
+/// How long a set clock may go unnoticed.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A source of randomness that others are seeded from. With a seed of its own, a run can be replayed.
 #[derive(Debug)]
@@ -56,5 +70,11 @@ impl Randomness {
         let mut bytes = [0; N];
         self.0.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);
         bytes
+    }
+}
+
+impl Random for Randomness {
+    fn next(&self) -> u64 {
+        u64::from_be_bytes(self.bytes())
     }
 }

@@ -1,24 +1,27 @@
 //! One call of one component: a permit, an identity, a deadline; and what its end means.
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`http`] | a request, and its answer |
+//! | [`calls`] | components that call components, and people who do |
 
 use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Instant,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
-use http_body_util::{Either, Full};
-use hyper::body::Incoming;
-use mecha_primitives::{clock::Clock, identity::Identity};
-use mecha_runtime::{
-    exports::http::{Ending, GuestBody, handle},
-    fault::{Fault, Kind},
+use mecha_primitives::{
+    clock::{Clock, Timestamp},
+    identity::{Caller, Identity, Trigger},
 };
+use mecha_runtime::fault::{Fault, Kind};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
 
-use crate::{apps::Target, body::Bounded, clock::Randomness, metrics::Metrics, shutdown::Shutdown, trace};
+use crate::{apps::Target, clock::Randomness, metrics::Metrics, shutdown::Shutdown, trace};
 
-/// What the host answers with: a component's body, or a text of its own.
-pub type Answer = Response<Either<GuestBody, Full<Bytes>>>;
+pub mod calls;
+pub mod http;
 
 /// Makes calls.
 #[derive(Debug, Clone)]
@@ -29,86 +32,119 @@ pub struct Dispatcher {
     pub shutdown: Shutdown,
 }
 
-/// How long a refused client is asked to wait, in seconds.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+/// What is said of a call when it begins.
+#[derive(Debug)]
+pub struct Occasion<'a> {
+    pub trigger: Trigger,
+    pub caller: Caller,
+    /// 1 for the first.
+    pub attempt: u32,
+    /// What the call descends from.
+    pub traceparent: Option<&'a str>,
+    pub idempotency_key: Option<Arc<str>>,
+    /// Not beyond this, whatever the component's own limit is.
+    pub deadline: Option<Timestamp>,
+    pub chain: Arc<[mecha_primitives::name::Component]>,
+    pub cancel: CancellationToken,
+}
 
-impl Dispatcher {
-    /// Calls a component with an HTTP request. Whatever happens, there is an answer.
-    pub async fn http(&self, target: &Arc<Target>, request: Request<Incoming>) -> Answer {
-        let limits = target.micrologic.limits();
-        if head_size(request.headers()) > limits.headers {
-            self.metrics.refused(&target.calls, "request-headers");
-            return problem(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, None);
-        }
-        let declared =
-            request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-        if declared.zip(limits.request_body).is_some_and(|(length, limit)| length > limit) {
-            self.metrics.refused(&target.calls, "request-body");
-            return problem(StatusCode::PAYLOAD_TOO_LARGE, None);
-        }
-        let permit = match tokio::time::timeout(limits.wall_time, target.permit()).await {
-            Ok(Some(permit)) => permit,
-            Ok(None) | Err(_) => {
-                self.metrics.refused(&target.calls, "concurrency");
-                return problem(StatusCode::SERVICE_UNAVAILABLE, None);
-            }
-        };
-        let (request, identity) = self.identify(target, request);
-        let (parts, body) = request.into_parts();
-        let (body, too_large) = Bounded::new(body, limits.request_body);
-        let call = identity.call.to_string();
-        let ending = self.ending(target, &identity, permit);
-        match handle(&target.micrologic, identity, Request::from_parts(parts, body), ending).await {
-            Ok(response) => response.map(Either::Left),
-            Err(_) if too_large.load(Ordering::Relaxed) => {
-                self.metrics.refused(&target.calls, "request-body");
-                problem(StatusCode::PAYLOAD_TOO_LARGE, Some(&call))
-            }
-            Err(kind) => problem(status(kind), Some(&call)),
+impl<'a> Occasion<'a> {
+    /// A first attempt from outside.
+    pub fn new(trigger: Trigger) -> Self {
+        Self {
+            trigger,
+            caller: Caller::Outside,
+            attempt: 1,
+            traceparent: None,
+            idempotency_key: None,
+            deadline: None,
+            chain: Arc::default(),
+            cancel: CancellationToken::new(),
         }
     }
+}
 
-    /// Gives the call its identity, and the request the trace that it belongs to.
-    fn identify<B>(&self, target: &Target, mut request: Request<B>) -> (Request<B>, Arc<Identity>) {
-        let deadline = self.clock.now() + target.micrologic.limits().wall_time;
-        let call = self.random.call_id();
-        let incoming = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
-        let traceparent = trace::child(incoming, self.random.bytes(), self.random.bytes());
-        if let Ok(value) = HeaderValue::from_str(&traceparent) {
-            request.headers_mut().insert("traceparent", value);
-        }
+impl Dispatcher {
+    /// Gives a call its identity.
+    pub fn identify(&self, target: &Target, occasion: Occasion<'_>) -> Arc<Identity> {
+        let own = self.clock.now() + target.micrologic.limits().wall_time;
+        let deadline = occasion.deadline.map_or(own, |deadline| deadline.min(own));
         let mut identity = Identity::new(
             target.tenant.clone(),
             target.app.clone(),
             target.component.clone(),
-            call,
+            self.random.call_id(),
             deadline,
         );
-        identity.traceparent = Some(traceparent);
-        (request, Arc::new(identity))
+        identity.traceparent =
+            Some(trace::child(occasion.traceparent, self.random.bytes(), self.random.bytes()));
+        identity.trigger = occasion.trigger;
+        identity.caller = occasion.caller;
+        identity.attempt = occasion.attempt;
+        identity.idempotency_key = occasion.idempotency_key;
+        identity.chain = occasion.chain;
+        identity.cancel = occasion.cancel;
+        Arc::new(identity)
     }
 
-    /// What happens when the call has ended, however it does.
-    fn ending(
+    /// Makes a call that has its permit, and notes how it ended.
+    ///
+    /// # Errors
+    /// What ended it instead of an answer. The operator has been told.
+    pub async fn run<T>(
         &self,
         target: &Arc<Target>,
         identity: &Arc<Identity>,
-        permit: tokio::sync::OwnedSemaphorePermit,
-    ) -> Ending {
-        let (metrics, target, identity) = (self.metrics.clone(), target.clone(), identity.clone());
-        // The process does not end before the call has.
-        let token = self.shutdown.tasks().token();
-        let began = began();
-        metrics.began(&target.calls);
-        Ending::new(move |outcome| {
-            identity.cancel.cancel();
-            let fault = outcome.as_ref().err().map(|fault| (fault.kind.as_str(), fault.kind.limit()));
-            metrics.ended(&target.calls, fault, began.elapsed());
-            if let Err(fault) = outcome {
-                log(&identity, &fault);
-            }
-            drop((permit, token));
-        })
+        permit: OwnedSemaphorePermit,
+        call: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        let mut running = self.begin(target, identity, permit);
+        let outcome = call.await;
+        running.ended(outcome.as_ref().map(drop));
+        outcome
+    }
+
+    fn begin(&self, target: &Arc<Target>, identity: &Arc<Identity>, permit: OwnedSemaphorePermit) -> Running {
+        self.metrics.began(&target.calls);
+        Running {
+            metrics: self.metrics.clone(),
+            target: target.clone(),
+            identity: identity.clone(),
+            began: began(),
+            is_over: false,
+            _held: (permit, self.shutdown.tasks().token()),
+        }
+    }
+}
+
+/// A call that runs. One that is dropped was cancelled.
+struct Running {
+    metrics: Arc<Metrics>,
+    target: Arc<Target>,
+    identity: Arc<Identity>,
+    began: Instant,
+    is_over: bool,
+    /// The process does not end before the call has.
+    _held: (OwnedSemaphorePermit, TaskTrackerToken),
+}
+
+impl Running {
+    fn ended(&mut self, outcome: Result<(), &Fault>) {
+        self.is_over = true;
+        self.identity.cancel.cancel();
+        let fault = outcome.err().map(|fault| (fault.kind.as_str(), fault.kind.limit()));
+        self.metrics.ended(&self.target.calls, fault, self.began.elapsed());
+        if let Err(fault) = outcome {
+            log(&self.identity, fault);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.ended(Err(&Fault::new(Kind::Cancelled, "nobody waits for the answer any more")));
+        }
     }
 }
 
@@ -123,44 +159,10 @@ fn log(identity: &Identity, fault: &Fault) {
     }
 }
 
-/// What header fields take as lines, in bytes.
-fn head_size(headers: &HeaderMap) -> u64 {
-    headers.iter().map(|(name, value)| (name.as_str().len() + value.len() + 4) as u64).sum()
-}
-
-/// What a fault means to an HTTP client.
-fn status(kind: Kind) -> StatusCode {
-    match kind {
-        Kind::Deadline => StatusCode::GATEWAY_TIMEOUT,
-        Kind::Busy | Kind::Fuel => StatusCode::SERVICE_UNAVAILABLE,
-        Kind::Trap
-        | Kind::Memory
-        | Kind::Stack
-        | Kind::Exit
-        | Kind::NoAnswer
-        | Kind::Handles
-        | Kind::Cancelled
-        | Kind::Host => StatusCode::INTERNAL_SERVER_ERROR,
-    }
-}
-
-/// An answer of the host's own, which tells nothing internal: the call's id leads the operator to the log.
-/// (RFC 9457, Problem Details for HTTP APIs.)
+/// How long an attempt at something leased may take: the call's own time, and some for what is before and after it.
 #[must_use]
-pub fn problem(status: StatusCode, call: Option<&str>) -> Answer {
-    let title = status.canonical_reason().unwrap_or("Error");
-    let mut body = serde_json::json!({ "title": title, "status": status.as_u16() });
-    if let Some(call) = call {
-        body["call"] = call.into();
-    }
-    let mut response = Response::new(Either::Right(Full::from(format!("{body}\n"))));
-    *response.status_mut() = status;
-    let headers: &mut HeaderMap = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(header::RETRY_AFTER, RETRY_AFTER);
-    }
-    response
+pub fn lease(wall_time: Duration) -> Duration {
+    wall_time + Duration::from_secs(15)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a duration for the operator's metrics: nothing depends on it")]

@@ -8,7 +8,10 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use cap_std::{ambient_authority, fs::Dir};
+use cap_std::{
+    ambient_authority,
+    fs::{Dir, MetadataExt as _},
+};
 use mecha_manifest::Secrets;
 
 /// What a command was asked to work on.
@@ -71,10 +74,24 @@ fn folder(file: &Path) -> PathBuf {
 /// The content of a file.
 ///
 /// # Errors
-/// As the system says.
+/// As the system says, and if it is a pipe or another special file: a read of it may never end.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let name = path.file_name().ok_or_else(|| io::Error::other("this path names no file"))?;
-    Dir::open_ambient_dir(folder(path), ambient_authority())?.read(name)
+    let folder = Dir::open_ambient_dir(folder(path), ambient_authority())?;
+    let metadata = folder.metadata(name)?;
+    if !metadata.is_file() && !metadata.is_dir() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    folder.read(name)
+}
+
+/// What tells a folder from all others, whatever it is called: its device and inode.
+///
+/// # Errors
+/// As the system says.
+pub fn identity(folder: &Path) -> io::Result<(u64, u64)> {
+    let metadata = Dir::open_ambient_dir(folder, ambient_authority())?.dir_metadata()?;
+    Ok((metadata.dev(), metadata.ino()))
 }
 
 /// Secrets of the host's environment, and of files beside the manifest.

@@ -3,7 +3,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use mecha_primitives::{commit, identity::Identity, name};
+use mecha_primitives::{commit, delivery::Settled, identity::Identity, name};
 use mecha_runtime::gate;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -54,6 +54,15 @@ struct HostCall {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Delivered {
+    app: String,
+    /// `subscription`, `schedule` or `input`.
+    kind: &'static str,
+    name: String,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Tenant {
     tenant: String,
 }
@@ -89,6 +98,7 @@ pub struct Metrics {
     groups: Family<Tenant, Histogram, fn() -> Histogram>,
     failures: Family<Tenant, Counter>,
     stored: Family<Account, Gauge>,
+    settlements: Family<Delivered, Counter>,
     unrouted: Counter,
 }
 
@@ -124,6 +134,7 @@ impl Metrics {
             groups: Family::new_with_constructor(batches),
             failures: Family::default(),
             stored: Family::default(),
+            settlements: Family::default(),
             unrouted: Counter::default(),
         };
         let mut registry = Registry::with_prefix("mecha");
@@ -161,6 +172,11 @@ impl Metrics {
             "Keys and values that are stored",
             Unit::Bytes,
             metrics.stored.clone(),
+        );
+        r.register(
+            "settlements",
+            "Attempts at events, runs and inputs that were settled, by what became of them",
+            metrics.settlements.clone(),
         );
         r.register("unrouted_requests", "HTTP requests that no route wanted", metrics.unrouted.clone());
         metrics.registry = registry;
@@ -216,6 +232,18 @@ impl Metrics {
 
     pub fn unrouted(&self) {
         self.unrouted.inc();
+    }
+
+    /// An attempt at something leased was settled.
+    pub fn settled(&self, app: &name::App, kind: &'static str, name: &str, settled: &Settled) {
+        let outcome = match settled {
+            Settled::Done => "done",
+            Settled::Later(_) => "again",
+            Settled::Dead => "dead",
+            Settled::Stale => "stale",
+        };
+        let labels = Delivered { app: app.to_string(), kind, name: name.to_owned(), outcome };
+        self.settlements.get_or_create(&labels).inc();
     }
 
     /// What is stored is measured anew each time.

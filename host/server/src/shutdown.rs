@@ -40,6 +40,12 @@ impl Shutdown {
         self.token.cancelled().await;
     }
 
+    /// Cancelled when the end has come.
+    #[must_use]
+    pub fn token(&self) -> CancellationToken {
+        self.token.clone()
+    }
+
     #[must_use]
     pub fn has_begun(&self) -> bool {
         self.token.is_cancelled()

@@ -1,175 +1,284 @@
-//! The only file that knows which backend serves what: from a loaded app to the live set.
+//! The only folder that knows which backend serves what: from a loaded app to the live set and its pumps.
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`stores`] | the stores that components are granted |
+//! | [`events`] | topics, and the groups that take from them |
+//! | [`bindings`] | outputs, and the inputs that come by files and webhooks |
+//! | [`pumps`] | what runs beside HTTP: subscriptions, schedules, folders |
 
-use std::{collections::HashMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 use cap_std::{ambient_authority, fs::Dir};
 use mecha_backends::{embedded, memory};
-use mecha_manifest::{self as manifest, App, HostPattern, OutboundScheme, StoreKind};
+use mecha_manifest::{self as manifest, App, HostPattern, OutboundScheme, StoreKind, TopicKind};
 use mecha_primitives::{
-    commit::Quota,
+    commit::Engine,
+    jobs::{Jobs, component_account},
     name,
-    state::{self, Limited, Records, Scoped},
 };
 use mecha_runtime::{
     call::Services,
-    grants::{Access, Directory, Grants, PrivateStores, Store},
+    component::Component,
+    exports::typed::Link,
+    grants::{self, Directory, Grants},
     micrologic::Micrologic,
     outbound::{self, Destination},
 };
 
 use crate::{
-    apps::{Live, Target},
+    apps::{Endpoint, Live, Target},
     data::DataDir,
-    load::{Loaded, limits},
-    metrics::{EngineMetrics, Metrics},
+    dispatch::{
+        Dispatcher,
+        calls::{Linked, Switchboard},
+        lease,
+    },
+    load::{Loaded, limits, links},
+    metrics::EngineMetrics,
     route::Table,
 };
+
+pub mod bindings;
+pub mod events;
+pub mod pumps;
+mod stores;
+
+use events::Events;
+use pumps::Pumps;
+use stores::Stores;
 
 /// What an app is wired to.
 pub struct Host<'a> {
     pub services: Arc<Services>,
-    pub metrics: Arc<Metrics>,
+    pub dispatcher: Dispatcher,
     pub tenant: name::Tenant,
     /// Needed only by apps that keep something on disk.
     pub data: &'a Path,
+}
+
+/// An app that is wired.
+pub struct Wired {
+    pub live: Live,
+    /// The data directory, if the app needs one.
+    pub data: Option<DataDir>,
+    pub events: Arc<Events>,
+    pub board: Arc<Switchboard>,
+    /// What is to be started when storage is open.
+    pub pumps: Pumps,
+}
+
+/// What of the app's storage there is.
+pub(crate) struct Engines {
+    pub(crate) embedded: Option<Arc<dyn Engine>>,
+    pub(crate) memory: Arc<dyn Engine>,
 }
 
 /// Wires an app. The data directory is opened only if the app needs one.
 ///
 /// # Errors
 /// If the data directory is not to be had, or a component cannot be linked.
-pub fn wire(loaded: &Loaded, host: &Host<'_>) -> anyhow::Result<(Live, Option<DataDir>)> {
+pub fn wire(loaded: &Loaded, host: &Host<'_>) -> anyhow::Result<Wired> {
     let app = &loaded.app;
-    let data = needs_data(loaded).then(|| DataDir::open(host.data)).transpose()?;
-    let engine = data.as_ref().map(|data| {
-        let observer = EngineMetrics { tenant: host.tenant.to_string(), metrics: host.metrics.clone() };
-        let cache = usize::try_from(app.storage.cache).unwrap_or(usize::MAX);
-        let options = embedded::Options { cache, ..Default::default() };
-        data.engine(&host.tenant, host.services.clock.clone(), Arc::new(observer), options)
-    });
-    let stores = Stores {
-        app,
-        services: &host.services,
-        engine: engine.clone(),
-        shared_memory: shared_memory(app, &host.services),
+    let data = needs_directory(loaded).then(|| DataDir::open(host.data)).transpose()?;
+    let embedded = data.as_ref().filter(|_| needs_engine(loaded)).map(|data| engine(data, app, host));
+    let engines = Engines {
+        embedded: embedded.clone().map(|engine| Arc::new(engine) as Arc<dyn Engine>),
+        memory: Arc::new(memory::Engine::new(host.services.clock.clone())),
     };
-    let mut routes = vec![];
+    let events = Arc::new(Events::new(app, &engines, (&host.services.clock, &host.services.lots))?);
+    let board = Arc::new(Switchboard::new(host.dispatcher.clone()));
+    let outputs = bindings::outputs(app, &loaded.folder, &host.services)?;
+    let wiring = Wiring { loaded, host, engines: &engines, events: &events, board: &board, outputs };
+    let stores = Stores::new(app, &host.services, engines.embedded.clone());
+    let (mut targets, mut jobs) = (HashMap::new(), vec![]);
     for (meta, component) in app.components.iter().zip(&loaded.components) {
-        let grants = Grants {
+        let scheduler = wiring.jobs(meta);
+        jobs.extend(scheduler.clone().map(|scheduler| (meta.name.clone(), scheduler)));
+        let grants = wiring.grants(meta, &stores, scheduler)?;
+        let links = wiring.links(meta, component);
+        let limits = limits(&meta.limits);
+        let micrologic = Micrologic::new(component, grants, limits, host.services.clone(), &links)?;
+        let calls = host.dispatcher.metrics.calls(&host.tenant, &app.name, &meta.name);
+        let (tenant, app) = (host.tenant.clone(), app.name.clone());
+        let target = Target::new(tenant, app, meta.name.clone(), micrologic, calls, meta.callers.clone());
+        targets.insert(meta.name.clone(), Arc::new(target));
+    }
+    board.connect(targets.clone());
+    let pumps = Pumps::new(app, loaded, &host.dispatcher, &events, &engines, &targets, jobs)?;
+    let routes = wiring.routes(&targets)?;
+    let engines = embedded.map(|engine| (host.tenant.clone(), engine)).into_iter().collect();
+    Ok(Wired { live: Live { routes: Table::new(routes), engines }, data, events, board, pumps })
+}
+
+/// The engine of the app's embedded storage.
+fn engine(data: &DataDir, app: &App, host: &Host<'_>) -> embedded::Engine {
+    let observer =
+        EngineMetrics { tenant: host.tenant.to_string(), metrics: host.dispatcher.metrics.clone() };
+    let cache = usize::try_from(app.storage.cache).unwrap_or(usize::MAX);
+    let options = embedded::Options { cache, ..Default::default() };
+    data.engine(&host.tenant, host.services.clock.clone(), Arc::new(observer), options)
+}
+
+/// Whether something is kept on disk, or there is something that an operator may ask about over the socket there.
+fn needs_directory(loaded: &Loaded) -> bool {
+    let app = &loaded.app;
+    let is_called = app.components.iter().any(|component| !component.callers.is_empty());
+    needs_engine(loaded) || !app.topics.is_empty() || is_called
+}
+
+fn needs_engine(loaded: &Loaded) -> bool {
+    let imports = loaded.components.iter().any(|component| component.imports_interface("mecha:state/stores"));
+    let app = &loaded.app;
+    let declares = app.stores.iter().any(|store| store.kind == StoreKind::Embedded);
+    imports && (loaded.bare || declares) || keeps_events(app) || keeps_jobs(app)
+}
+
+/// Whether topics of the app are on disk.
+pub fn keeps_events(app: &App) -> bool {
+    app.topics.iter().any(|topic| topic.kind == TopicKind::Embedded)
+}
+
+fn keeps_jobs(app: &App) -> bool {
+    !app.schedules.is_empty() || app.components.iter().any(|component| component.jobs)
+}
+
+/// What the components of one app are wired with.
+struct Wiring<'a> {
+    loaded: &'a Loaded,
+    host: &'a Host<'a>,
+    engines: &'a Engines,
+    events: &'a Events,
+    board: &'a Arc<Switchboard>,
+    outputs: BTreeMap<name::Binding, Arc<dyn mecha_primitives::bindings::Output>>,
+}
+
+impl Wiring<'_> {
+    fn grants(
+        &self,
+        meta: &manifest::Component,
+        stores: &Stores<'_>,
+        scheduler: Option<Arc<Jobs>>,
+    ) -> anyhow::Result<Grants> {
+        let directories = meta.directories.iter().map(|found| directory(self.loaded, found));
+        Ok(Grants {
             stores: meta.stores.iter().filter_map(|grant| stores.granted(meta, grant)).collect(),
-            private: if loaded.bare { stores.private(meta) } else { None },
+            private: if self.loaded.bare { stores.private(meta) } else { None },
+            topics: self.topics(meta),
+            targets: meta.invoke.iter().map(|grant| self.target(grant)).collect(),
+            outputs: meta.outputs.iter().filter_map(|grant| self.output(grant)).collect(),
+            scheduler: scheduler.map(|jobs| jobs as Arc<dyn mecha_primitives::jobs::Scheduler>),
             outbound: meta.outbound.iter().map(destination).collect(),
             env: meta.env.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
-            directories: meta
-                .directories
-                .iter()
-                .map(|found| directory(loaded, found))
-                .collect::<Result<_, _>>()?,
-        };
-        let micrologic = Micrologic::new(component, grants, limits(&meta.limits), host.services.clone())?;
-        let calls = host.metrics.calls(&host.tenant, &app.name, &meta.name);
-        let target = Target::new(host.tenant.clone(), app.name.clone(), meta.name.clone(), micrologic, calls);
-        let target = Arc::new(target);
-        for route in &meta.routes {
-            routes.push((route.host.clone(), route.path.clone(), target.clone()));
+            directories: directories.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The topics that the component may publish to, each with all that some grant allows.
+    fn topics(&self, meta: &manifest::Component) -> Vec<grants::Topic> {
+        let mut granted = vec![];
+        for topic in &self.loaded.app.topics {
+            let covering: Vec<_> = meta.publish.iter().filter(|grant| grant.covers(topic)).collect();
+            let Some(publisher) = self.events.topic(&topic.name).filter(|_| !covering.is_empty()) else {
+                continue;
+            };
+            let is_open = covering.iter().any(|grant| grant.types.is_empty());
+            let types = covering.iter().flat_map(|grant| &grant.types).map(ToString::to_string);
+            granted.push(grants::Topic {
+                name: topic.name.clone(),
+                publisher: publisher.clone(),
+                default_type: topic.event_type.as_str().into(),
+                types: if is_open { Arc::default() } else { types.collect() },
+            });
         }
-    }
-    let engines: HashMap<_, _> = engine.map(|engine| (host.tenant.clone(), engine)).into_iter().collect();
-    Ok((Live { routes: Table::new(routes), engines }, data))
-}
-
-fn needs_data(loaded: &Loaded) -> bool {
-    let imports = loaded.components.iter().any(|component| component.imports_interface("mecha:state/stores"));
-    let declares = loaded.app.stores.iter().any(|store| store.kind == StoreKind::Embedded);
-    imports && (loaded.bare || declares)
-}
-
-/// Makes the stores that components are granted.
-struct Stores<'a> {
-    app: &'a App,
-    services: &'a Services,
-    engine: Option<embedded::Engine>,
-    /// What lies in memory and is shared, by the name of the store.
-    shared_memory: HashMap<name::Store, Arc<memory::Store>>,
-}
-
-/// What a store in memory may hold if its manifest does not say, in bytes.
-const DEFAULT_MEMORY: u64 = 64 << 20;
-
-fn shared_memory(app: &App, services: &Services) -> HashMap<name::Store, Arc<memory::Store>> {
-    let shared = app.stores.iter().filter(|store| store.kind == StoreKind::Memory && store.shared);
-    shared.map(|store| (store.name.clone(), in_memory(store, services))).collect()
-}
-
-fn in_memory(store: &manifest::Store, services: &Services) -> Arc<memory::Store> {
-    let bound = store.max_size.unwrap_or(DEFAULT_MEMORY);
-    Arc::new(memory::Store::new(services.clock.clone(), Some(bound)))
-}
-
-impl Stores<'_> {
-    /// `None` if nothing needs the store, because no component imports the primitive.
-    fn granted(&self, meta: &manifest::Component, grant: &manifest::StoreGrant) -> Option<Store> {
-        let declared = self.app.stores.iter().find(|store| store.name == grant.store)?;
-        let limits = state::Limits { value: declared.max_value, ..Default::default() };
-        let store = match declared.kind {
-            StoreKind::Memory => {
-                let shared = self.shared_memory.get(&grant.store).cloned();
-                let memory = shared.unwrap_or_else(|| in_memory(declared, self.services));
-                self.wrapped(memory, &meta.name, declared, limits)
-            }
-            StoreKind::Embedded => {
-                let engine = Arc::new(self.engine.clone()?);
-                let records = Records::new(engine, self.services.clock.clone());
-                let scope = self.scope(&meta.name, declared);
-                let quota = |max_bytes| Quota { account: scope.into(), max_bytes };
-                let records = match declared.max_size {
-                    Some(max_bytes) => records.with_quota(quota(max_bytes)),
-                    None => records,
-                };
-                self.wrapped(Arc::new(records), &meta.name, declared, limits)
-            }
-        };
-        let access = match (grant.access.reads(), grant.access.writes()) {
-            (true, true) => Access::ReadWrite,
-            (true, false) => Access::Read,
-            _ => Access::Write,
-        };
-        let prefix = grant.prefix.as_deref().map(Arc::from);
-        Some(Store { name: grant.store.clone(), access, prefix, store })
+        granted
     }
 
-    fn scope(&self, component: &name::Component, store: &manifest::Store) -> String {
-        match store.shared {
-            true => state::shared_scope(&self.app.name, &store.name),
-            false => state::private_scope(&self.app.name, component, &store.name),
+    fn target(&self, grant: &manifest::InvokeGrant) -> grants::Target {
+        let methods = match &grant.methods {
+            manifest::Allowed::All => None,
+            manifest::Allowed::Only(names) => Some(names.iter().map(|name| name.value.clone()).collect()),
+        };
+        grants::Target { component: grant.component.clone(), methods, invoker: self.board.clone() }
+    }
+
+    fn output(&self, grant: &manifest::OutputGrant) -> Option<grants::Output> {
+        let operations = match &grant.operations {
+            manifest::Allowed::All => None,
+            manifest::Allowed::Only(names) => Some(names.iter().map(|name| name.value.clone()).collect()),
+        };
+        let output = self.outputs.get(&grant.output)?.clone();
+        Some(grants::Output { name: grant.output.clone(), output, operations })
+    }
+
+    fn jobs(&self, meta: &manifest::Component) -> Option<Arc<Jobs>> {
+        let engine = self.engines.embedded.clone().filter(|_| meta.jobs)?;
+        let account = component_account(&self.loaded.app.name, &meta.name);
+        let options = mecha_primitives::jobs::Options {
+            lease: lease(meta.limits.wall_time),
+            retry: Default::default(),
+            max_bytes: Some(JOBS),
+        };
+        let services = &self.host.services;
+        Some(Arc::new(Jobs::new(engine, services.clock.clone(), services.lots.clone(), account, options)))
+    }
+
+    /// The component's imports that other components serve.
+    fn links(&self, meta: &manifest::Component, component: &Component) -> Vec<Link> {
+        let names: Vec<_> = self.loaded.app.components.iter().map(|component| &component.name).collect();
+        let link = |link: &manifest::Link| {
+            let callee = names.iter().position(|name| **name == link.component.value)?;
+            let callee = self.loaded.components.get(callee)?;
+            let import = links::import(link, component)?;
+            Some(Link {
+                import: import.to_owned(),
+                export: links::export(link, import, callee)?.to_owned(),
+                callee: Arc::new(Linked {
+                    board: self.board.clone(),
+                    component: link.component.value.clone(),
+                    interface: link.unversioned().to_owned(),
+                }),
+            })
+        };
+        meta.links.iter().filter_map(link).collect()
+    }
+
+    fn routes(&self, targets: &HashMap<name::Component, Arc<Target>>) -> anyhow::Result<Vec<Routed>> {
+        let app = &self.loaded.app;
+        let mut routes = vec![];
+        let mut add = |route: &manifest::Route, endpoint| {
+            routes.push((route.host.clone(), route.path.clone(), endpoint));
+        };
+        for meta in &app.components {
+            let Some(target) = targets.get(&meta.name) else { continue };
+            meta.routes.iter().for_each(|route| add(route, Endpoint::Component(target.clone())));
         }
-    }
-
-    fn wrapped<S: state::Store>(
-        &self,
-        inner: Arc<S>,
-        component: &name::Component,
-        store: &manifest::Store,
-        limits: state::Limits,
-    ) -> Arc<dyn state::Store> {
-        let scoped = Scoped::new(inner, self.scope(component, store));
-        Arc::new(Limited::new(Arc::new(scoped), limits))
-    }
-
-    /// Private stores under whatever name a component opens them.
-    fn private(&self, meta: &manifest::Component) -> Option<PrivateStores> {
-        let engine = Arc::new(self.engine.clone()?);
-        let (app, component) = (self.app.name.clone(), meta.name.clone());
-        let clock = self.services.clock.clone();
-        Some(PrivateStores::new(move |name: name::Store| {
-            let records = Arc::new(Records::new(engine.clone(), clock.clone()));
-            let scoped = Scoped::new(records, state::private_scope(&app, &component, &name));
-            let store = Arc::new(Limited::new(Arc::new(scoped), state::Limits::default()));
-            Store { name, access: Access::ReadWrite, prefix: None, store }
-        }))
+        for topic in &app.topics {
+            let (Some(route), Some(found)) = (&topic.ingress, self.events.topic(&topic.name)) else {
+                continue;
+            };
+            let ingress = bindings::ingress(app, topic, found.clone(), &self.host.services);
+            add(route, Endpoint::Topic(Arc::new(ingress)));
+        }
+        for input in &app.inputs {
+            let Some(target) = targets.get(&input.to.value) else { continue };
+            if let Some((route, webhook)) = bindings::webhook(input, target.clone(), &self.host.dispatcher)? {
+                add(route, Endpoint::Webhook(Arc::new(webhook)));
+            }
+        }
+        Ok(routes)
     }
 }
+
+type Routed = (Option<HostPattern>, manifest::PathPattern, Endpoint);
+
+/// Bytes that the jobs of one component may take.
+const JOBS: u64 = 256 << 20;
 
 fn destination(granted: &manifest::Outbound) -> Destination {
     // A pattern that is itself an address grants that address.

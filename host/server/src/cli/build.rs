@@ -20,7 +20,7 @@ pub struct Args {
 }
 
 /// A build needs no secrets: that they are set is for `serve` to ask.
-struct NoSecrets;
+pub(super) struct NoSecrets;
 
 impl manifest::Secrets for NoSecrets {
     fn env(&self, _: &str) -> Option<String> {
@@ -65,6 +65,11 @@ fn build(args: &Args) -> anyhow::Result<u8> {
             .with_context(|| format!("cannot run the build command of `{}`", component.name))?;
         if !status.success() {
             bail!("the build command of `{}` failed ({status}): {command}", component.name);
+        }
+        let made = source.folder.join(&component.source.value);
+        if !made.is_file() {
+            let (name, made) = (&component.name, made.display());
+            bail!("the build command of `{name}` ended well, but its source {made} is not there: {command}");
         }
         built += 1;
     }

@@ -1,6 +1,7 @@
 //! `mecha-host completions`: for a shell.
 
 use super::exit;
+use crate::print::out;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -9,6 +10,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, command: impl FnOnce() -> clap::Command) -> u8 {
-    clap_complete::generate(args.shell, &mut command(), "mecha-host", &mut std::io::stdout());
+    let mut script = vec![];
+    clap_complete::generate(args.shell, &mut command(), "mecha-host", &mut script);
+    out(String::from_utf8_lossy(&script).trim_end());
     exit::OK
 }

@@ -7,37 +7,26 @@ use cap_std::{ambient_authority, fs::Dir};
 use mecha_primitives::name;
 
 use super::{exit, say};
+use crate::print::out;
+
+mod templates;
+
+use templates::{File, Lang, Template};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The app's name, and that of its folder
     name: String,
-    /// What to begin with
-    #[arg(long, value_enum, default_value = "http")]
-    template: Template,
+    /// What to begin with. Default: http for Rust, invoke for the others
+    #[arg(long, value_enum)]
+    template: Option<Template>,
+    /// Which language to begin in
+    #[arg(long, value_enum, default_value = "rust")]
+    lang: Lang,
     /// Where to make the app's folder
     #[arg(long, value_name = "DIR", default_value = ".")]
     into: PathBuf,
 }
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Template {
-    /// Answers HTTP and counts its visitors in a store (Rust)
-    Http,
-}
-
-/// A file of a template: its path, and its text with `{{name}}` for the app's name.
-type File = (&'static str, &'static str);
-
-const HTTP: &[File] = &[
-    ("mecha.yaml", include_str!("../../templates/http/mecha.yaml")),
-    ("README.md", include_str!("../../templates/http/README.md")),
-    ("Cargo.toml", include_str!("../../templates/http/Cargo.toml.txt")),
-    ("rust-toolchain.toml", include_str!("../../templates/http/rust-toolchain.toml")),
-    (".gitignore", include_str!("../../templates/http/gitignore.txt")),
-    ("src/lib.rs", include_str!("../../templates/http/lib.rs.txt")),
-    ("wit/state.wit", include_str!("../../../../wit/state/state.wit")),
-];
 
 pub fn run(args: &Args) -> u8 {
     match make(args) {
@@ -49,21 +38,21 @@ pub fn run(args: &Args) -> u8 {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the next steps are what was asked for")]
 fn make(args: &Args) -> anyhow::Result<()> {
     let name =
         name::App::new(&args.name).with_context(|| format!("`{}` is no name for an app", args.name))?;
-    let files = match args.template {
-        Template::Http => HTTP,
-    };
+    let files = templates::files(args.lang, args.template)?;
     let folder = args.into.join(name.as_str());
+    ensure!(
+        args.into.is_dir(),
+        "cannot make {}: there is no folder {}; make it, or name another with --into",
+        folder.display(),
+        args.into.display()
+    );
     ensure!(!folder.exists(), "{} is there already; nothing was written", folder.display());
     write(&args.into, &name, files).with_context(|| format!("cannot make {}", folder.display()))?;
-    println!(
-        "made {}\n\nnext:\n  cd {}\n  mecha-host build\n  mecha-host serve .",
-        folder.display(),
-        folder.display()
-    );
+    let folder = folder.display();
+    out(format_args!("made {folder}\n\nnext:\n  cd {folder}\n  mecha-host build\n  mecha-host serve ."));
     Ok(())
 }
 

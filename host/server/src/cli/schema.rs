@@ -1,9 +1,9 @@
 //! `mecha-host schema`: the manifest's JSON Schema.
 
 use super::exit;
+use crate::print::out;
 
-#[expect(clippy::print_stdout, reason = "it is what was asked for")]
 pub fn run() -> u8 {
-    println!("{:#}", mecha_manifest::schema().as_value());
+    out(format_args!("{:#}", mecha_manifest::schema().as_value()));
     exit::OK
 }

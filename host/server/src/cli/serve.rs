@@ -7,11 +7,12 @@ use mecha_primitives::name;
 use mecha_runtime::call::Services;
 use tokio::net::TcpListener;
 
-use super::{CacheArgs, exit, say};
+use super::{CacheArgs, exit};
 use crate::{
     admin::Admin,
     apps::Apps,
     clock::{Randomness, SystemClock},
+    control::{Control, socket},
     dispatch::Dispatcher,
     fault::Plan,
     files::Source,
@@ -20,7 +21,7 @@ use crate::{
     shutdown::Shutdown,
     summary,
     triggers::http::Http,
-    wire::{Host, wire},
+    wire::{Host, Wired, wire},
 };
 
 #[derive(Debug, clap::Args)]
@@ -74,7 +75,7 @@ pub fn run(args: &Args) -> u8 {
     match served {
         Ok(()) => exit::OK,
         Err(error) => {
-            say(&error);
+            summary::refused(&error, args.json);
             exit::MACHINE
         }
     }
@@ -89,14 +90,21 @@ async fn serve(args: &Args, source: &Source, loaded: Loaded) -> anyhow::Result<(
     let services = Arc::new(Services {
         clock: clock.clone(),
         random: random.forks(),
+        lots: random.clone(),
         observer: metrics.clone(),
         faults: Plan::combined(&args.fault),
     });
     let data = args.data.clone().unwrap_or_else(|| source.folder.join(".mecha"));
     let tenant = name::Tenant::default();
-    let host = Host { services, metrics: metrics.clone(), tenant, data: &data };
+    let dispatcher = Dispatcher {
+        clock: clock.clone(),
+        random: random.clone(),
+        metrics: metrics.clone(),
+        shutdown: shutdown.clone(),
+    };
+    let host = Host { services, dispatcher: dispatcher.clone(), tenant, data: &data };
     // Nothing listens before everything is wired.
-    let (live, lock) = wire(&loaded, &host)?;
+    let Wired { live, data: lock, events, board, pumps } = wire(&loaded, &host)?;
     let listener = listen(args.listen, "--listen").await?;
     let admin = match args.admin {
         Some(address) => Some(listen(address, "--admin").await?),
@@ -106,16 +114,26 @@ async fn serve(args: &Args, source: &Source, loaded: Loaded) -> anyhow::Result<(
         // Found out now rather than by the first request: a damaged file, or one of a newer host.
         engine.open().await?;
     }
+    let app = loaded.app.name.clone();
+    events.begin(&app).await?;
+    pumps.begin().await?;
     summary::serving(&loaded, lock.is_some().then_some(&*data), args.json);
     let headers = loaded.app.components.iter().map(|component| component.limits.request_headers).max();
     drop(loaded);
     let apps = Arc::new(Apps::new(live));
+    let control = Control { app, events, board, clock: clock.clone(), random: random.clone(), serves: true };
+    let control = Arc::new(control);
+    if lock.is_some() {
+        let socket = socket::listen(&data)
+            .with_context(|| format!("cannot listen on a socket in {}", data.display()))?;
+        tokio::spawn(socket::serve(socket, control.clone()));
+    }
+    pumps.start(&shutdown);
     if let Some(admin) = admin {
         summary::admin(admin.local_addr()?);
-        let server = Admin { apps: apps.clone(), metrics: metrics.clone(), shutdown: shutdown.clone() };
+        let server = Admin { apps: apps.clone(), metrics, shutdown: shutdown.clone(), control };
         tokio::spawn(server.run(admin));
     }
-    let dispatcher = Dispatcher { clock, random, metrics, shutdown: shutdown.clone() };
     let headers = usize::try_from(headers.unwrap_or_default()).unwrap_or(usize::MAX);
     let http = Http { apps: apps.clone(), dispatcher, shutdown: shutdown.clone(), headers };
     summary::listening(listener.local_addr()?, args.json);

@@ -23,8 +23,11 @@ use tokio::{
 use tokio_io_timeout::TimeoutStream;
 
 use crate::{
-    apps::Apps,
-    dispatch::{Answer, Dispatcher, problem},
+    apps::{Apps, Endpoint},
+    dispatch::{
+        Dispatcher,
+        http::{Answer, problem},
+    },
     shutdown::Shutdown,
 };
 
@@ -148,10 +151,14 @@ impl Http {
             self.dispatcher.metrics.unrouted();
             return problem(StatusCode::NOT_FOUND, None);
         };
-        let target = found.target.clone();
+        let endpoint = found.target.clone();
         tell_captures(&mut request, &found.captures);
         drop(live);
-        let mut answer = self.dispatcher.http(&target, request).await;
+        let mut answer = match endpoint {
+            Endpoint::Component(target) => self.dispatcher.http(&target, request).await,
+            Endpoint::Topic(ingress) => ingress.answer(request).await,
+            Endpoint::Webhook(webhook) => webhook.answer(request).await,
+        };
         if self.shutdown.has_begun() && answer.version() < http::Version::HTTP_2 {
             answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }

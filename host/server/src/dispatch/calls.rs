@@ -1,0 +1,211 @@
+//! Components that call components, and people who do: by name, in process.
+//!
+//! A nested call waits for nothing that its callers may hold: without a free permit it is `busy` at once. It has no more
+//! time than its caller, and ends when its caller does, for it runs within the caller's own task.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use mecha_primitives::{
+    identity::{Caller, Identity, Trigger},
+    invoke::{Error, Invoker, MAX_DEPTH, Options, Request, Response},
+    name,
+};
+use mecha_runtime::{
+    exports::{invoke, typed},
+    fault::{Fault, Kind},
+};
+use tokio::sync::OwnedSemaphorePermit;
+use wasmtime::component::Val;
+
+use super::{Dispatcher, Occasion};
+use crate::apps::Target;
+
+/// The components of one app, by name, for each other. It is known to them before they all are.
+pub struct Switchboard {
+    dispatcher: Dispatcher,
+    targets: OnceLock<HashMap<name::Component, Arc<Target>>>,
+}
+
+/// What a caller that meets no free permit is told to wait.
+const BUSY_AFTER: Duration = Duration::from_millis(50);
+
+impl Switchboard {
+    #[must_use]
+    pub fn new(dispatcher: Dispatcher) -> Self {
+        Self { dispatcher, targets: OnceLock::new() }
+    }
+
+    /// Makes the components known. Calls that come before find nobody.
+    pub fn connect(&self, targets: HashMap<name::Component, Arc<Target>>) {
+        _ = self.targets.set(targets);
+    }
+
+    pub fn target(&self, name: &name::Component) -> Option<&Arc<Target>> {
+        self.targets.get()?.get(name)
+    }
+
+    /// A call by people or scripts. They wait for a permit, as everybody outside does.
+    ///
+    /// # Errors
+    /// As of an [`Invoker`].
+    pub async fn call_from_outside(
+        &self,
+        target: &name::Component,
+        request: Request,
+        options: Options,
+    ) -> Result<Response, Error> {
+        let target = self.target(target).ok_or_else(|| Error::NoSuchTarget(target.to_string()))?;
+        self.allow(target, &Caller::Outside, &request.method)?;
+        let timeout = options.timeout.unwrap_or(target.micrologic.limits().wall_time);
+        let permit = tokio::time::timeout(timeout, target.permit()).await;
+        let permit = permit.ok().flatten().ok_or(Error::Busy(Some(BUSY_AFTER)))?;
+        let occasion = Occasion {
+            idempotency_key: options.idempotency_key.map(Arc::from),
+            deadline: options.timeout.map(|timeout| self.dispatcher.clock.now() + timeout),
+            ..Occasion::new(Trigger::Invoke)
+        };
+        self.ask(target, occasion, permit, request).await
+    }
+
+    async fn ask(
+        &self,
+        target: &Arc<Target>,
+        occasion: Occasion<'_>,
+        permit: OwnedSemaphorePermit,
+        request: Request,
+    ) -> Result<Response, Error> {
+        let limit = target.micrologic.limits().invoke_payload;
+        if request.size() > limit {
+            return Err(Error::TooLarge(limit));
+        }
+        let identity = self.dispatcher.identify(target, occasion);
+        let call = invoke::handle(&target.micrologic, identity.clone(), request);
+        match self.dispatcher.run(target, &identity, permit, call).await {
+            Ok(Ok(response)) if response.size() > limit => Err(Error::TooLarge(limit)),
+            Ok(Err(fault)) if fault.size() > limit => Err(Error::TooLarge(limit)),
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(fault)) => Err(Error::Fault(fault)),
+            Err(fault) => Err(failed(&fault, target)),
+        }
+    }
+
+    /// What a nested call needs before it begins: leave, a place in the chain, a permit.
+    fn nest<'a>(
+        &self,
+        caller: &'a Identity,
+        target: &Target,
+        what: &str,
+        timeout: Option<Duration>,
+    ) -> Result<(Occasion<'a>, OwnedSemaphorePermit), Error> {
+        let from = Caller::Component { app: caller.app.clone(), component: caller.component.clone() };
+        self.allow(target, &from, what)?;
+        let chain: Vec<_> = caller.chain.iter().chain([&caller.component]).cloned().collect();
+        let shown =
+            || chain.iter().chain([&target.component]).map(name::Component::as_str).collect::<Vec<_>>();
+        if chain.len() >= MAX_DEPTH || chain.contains(&target.component) {
+            return Err(Error::DepthExceeded(shown().join(" → ")));
+        }
+        let permit = target.free_permit().ok_or_else(|| {
+            self.dispatcher.metrics.refused(&target.calls, "concurrency");
+            Error::Busy(Some(BUSY_AFTER))
+        })?;
+        let asked = timeout.map(|timeout| self.dispatcher.clock.now() + timeout);
+        let occasion = Occasion {
+            trigger: Trigger::Invoke,
+            caller: from,
+            attempt: 1,
+            traceparent: caller.traceparent.as_deref(),
+            idempotency_key: caller.idempotency_key.clone(),
+            deadline: asked.into_iter().chain([caller.deadline]).min(),
+            chain: chain.into(),
+            cancel: caller.cancel.child_token(),
+        };
+        Ok((occasion, permit))
+    }
+
+    fn allow(&self, target: &Target, caller: &Caller, what: &str) -> Result<(), Error> {
+        if target.lets(caller, what) {
+            return Ok(());
+        }
+        let who = match caller {
+            Caller::Outside => "somebody outside of the app".to_owned(),
+            Caller::Component { component, .. } => format!("`{component}`"),
+        };
+        Err(Error::Denied(format!("`{}` does not let {who} call `{what}`", target.component)))
+    }
+}
+
+/// What a fault in the callee is to its caller. The story is in the log.
+fn failed(fault: &Fault, target: &Target) -> Error {
+    match fault.kind {
+        Kind::Deadline | Kind::Cancelled => Error::Timeout,
+        Kind::Busy => Error::Busy(Some(BUSY_AFTER)),
+        kind => Error::Crashed(format!("`{}` ended with {}", target.component, kind.as_str())),
+    }
+}
+
+#[async_trait]
+impl Invoker for Switchboard {
+    async fn call(
+        &self,
+        caller: &Arc<Identity>,
+        target: &name::Component,
+        request: Request,
+        options: Options,
+    ) -> Result<Response, Error> {
+        let target = self.target(target).ok_or_else(|| Error::NoSuchTarget(target.to_string()))?;
+        let (occasion, permit) = self.nest(caller, target, &request.method, options.timeout)?;
+        // A key of its own goes before the one that the caller was given.
+        let key = options.idempotency_key.map(Arc::from).or(occasion.idempotency_key);
+        self.ask(target, Occasion { idempotency_key: key, ..occasion }, permit, request).await
+    }
+}
+
+/// A component whose interface is linked to another's import.
+#[derive(Debug)]
+pub struct Linked {
+    pub board: Arc<Switchboard>,
+    pub component: name::Component,
+    /// Without its version, as the callee's manifest may name it.
+    pub interface: String,
+}
+
+#[async_trait]
+impl typed::Callee for Linked {
+    async fn call(
+        &self,
+        caller: &Arc<Identity>,
+        function: typed::Function<'_>,
+    ) -> Result<Vec<Val>, typed::Failed> {
+        let wrong = |error: Error| typed::Failed(error.to_string());
+        let target = self.board.target(&self.component);
+        let target = target.ok_or_else(|| wrong(Error::NoSuchTarget(self.component.to_string())))?;
+        let what = [function.interface, &self.interface];
+        let what = what.into_iter().find(|what| {
+            let caller = Caller::Component { app: caller.app.clone(), component: caller.component.clone() };
+            target.lets(&caller, what)
+        });
+        let (occasion, permit) =
+            self.board.nest(caller, target, what.unwrap_or(&self.interface), None).map_err(wrong)?;
+        let limit = target.micrologic.limits().invoke_payload;
+        let identity = self.board.dispatcher.identify(target, occasion);
+        let call = typed::call(&target.micrologic, identity.clone(), function);
+        match self.board.dispatcher.run(target, &identity, permit, call).await {
+            Ok(values) if typed::weight(&values) > limit => Err(wrong(Error::TooLarge(limit))),
+            Ok(values) => Ok(values),
+            Err(fault) => Err(wrong(failed(&fault, target))),
+        }
+    }
+}
+
+impl fmt::Debug for Switchboard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Switchboard")
+    }
+}

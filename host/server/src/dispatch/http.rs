@@ -1,0 +1,127 @@
+//! A request, and its answer.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use mecha_primitives::identity::{Identity, Trigger};
+use mecha_runtime::{
+    exports::http::{Ending, GuestBody, handle},
+    fault::Kind,
+};
+
+use super::{Dispatcher, Occasion};
+use crate::{apps::Target, body::Bounded};
+
+/// What the host answers with: a component's body, or a text of its own.
+pub type Answer = Response<Either<GuestBody, Full<Bytes>>>;
+
+/// How long a refused client is asked to wait, in seconds.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+
+impl Dispatcher {
+    /// Calls a component with an HTTP request. Whatever happens, there is an answer.
+    pub async fn http(&self, target: &Arc<Target>, request: Request<Incoming>) -> Answer {
+        let limits = target.micrologic.limits();
+        if head_size(request.headers()) > limits.headers {
+            self.metrics.refused(&target.calls, "request-headers");
+            return problem(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, None);
+        }
+        let declared =
+            request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+        if declared.zip(limits.request_body).is_some_and(|(length, limit)| length > limit) {
+            self.metrics.refused(&target.calls, "request-body");
+            return problem(StatusCode::PAYLOAD_TOO_LARGE, None);
+        }
+        let permit = match tokio::time::timeout(limits.wall_time, target.permit()).await {
+            Ok(Some(permit)) => permit,
+            Ok(None) | Err(_) => {
+                self.metrics.refused(&target.calls, "concurrency");
+                return problem(StatusCode::SERVICE_UNAVAILABLE, None);
+            }
+        };
+        let (request, identity) = self.admit(target, request);
+        let (parts, body) = request.into_parts();
+        let (body, too_large) = Bounded::new(body, limits.request_body);
+        let call = identity.call.to_string();
+        let ending = self.ending(target, &identity, permit);
+        match handle(&target.micrologic, identity, Request::from_parts(parts, body), ending).await {
+            Ok(response) => response.map(Either::Left),
+            Err(_) if too_large.load(Ordering::Relaxed) => {
+                self.metrics.refused(&target.calls, "request-body");
+                problem(StatusCode::PAYLOAD_TOO_LARGE, Some(&call))
+            }
+            Err(kind) => problem(status(kind), Some(&call)),
+        }
+    }
+
+    /// Gives the call its identity, and the request the trace that it belongs to.
+    fn admit<B>(&self, target: &Target, mut request: Request<B>) -> (Request<B>, Arc<Identity>) {
+        let text = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let occasion = Occasion {
+            traceparent: text("traceparent"),
+            idempotency_key: text("idempotency-key").map(Arc::from),
+            ..Occasion::new(Trigger::Http)
+        };
+        let identity = self.identify(target, occasion);
+        let traceparent = identity.traceparent.as_deref().unwrap_or_default();
+        if let Ok(value) = HeaderValue::from_str(traceparent) {
+            request.headers_mut().insert("traceparent", value);
+        }
+        (request, identity)
+    }
+
+    /// What happens when the call has ended, however it does.
+    fn ending(
+        &self,
+        target: &Arc<Target>,
+        identity: &Arc<Identity>,
+        permit: tokio::sync::OwnedSemaphorePermit,
+    ) -> Ending {
+        let mut running = self.begin(target, identity, permit);
+        Ending::new(move |outcome| running.ended(outcome.as_ref().map(drop)))
+    }
+}
+
+/// What header fields take as lines, in bytes.
+fn head_size(headers: &HeaderMap) -> u64 {
+    headers.iter().map(|(name, value)| (name.as_str().len() + value.len() + 4) as u64).sum()
+}
+
+/// What a fault means to an HTTP client.
+pub fn status(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::Deadline => StatusCode::GATEWAY_TIMEOUT,
+        Kind::Busy | Kind::Fuel => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::Trap
+        | Kind::Memory
+        | Kind::Stack
+        | Kind::Exit
+        | Kind::NoAnswer
+        | Kind::Handles
+        | Kind::Callee
+        | Kind::Cancelled
+        | Kind::Host => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// An answer of the host's own, which tells nothing internal: the call's id leads the operator to the log.
+/// (RFC 9457, Problem Details for HTTP APIs.)
+#[must_use]
+pub fn problem(status: StatusCode, call: Option<&str>) -> Answer {
+    let title = status.canonical_reason().unwrap_or("Error");
+    let mut body = serde_json::json!({ "title": title, "status": status.as_u16() });
+    if let Some(call) = call {
+        body["call"] = call.into();
+    }
+    let mut response = Response::new(Either::Right(Full::from(format!("{body}\n"))));
+    *response.status_mut() = status;
+    let headers: &mut HeaderMap = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+    }
+    response
+}

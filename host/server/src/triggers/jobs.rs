@@ -1,0 +1,81 @@
+//! Ticks: runs of schedules and of jobs that are due.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use mecha_primitives::{
+    commit,
+    delivery::{Outcome, Settled, pump::Attempts},
+    identity::Trigger,
+    jobs::Item,
+    name,
+};
+use mecha_runtime::exports::jobs::handle;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::events::retry;
+use crate::{
+    apps::Target,
+    dispatch::{Dispatcher, Occasion},
+};
+
+/// A schedule of the manifest, or the jobs of a component, as its pump sees it.
+#[derive(Debug)]
+pub struct Ticker {
+    pub dispatcher: Dispatcher,
+    pub app: name::App,
+    /// For the operator: the schedule's name, or the component's.
+    pub name: String,
+    pub target: Arc<Target>,
+}
+
+#[async_trait]
+impl Attempts<Item> for Ticker {
+    type Permit = Option<OwnedSemaphorePermit>;
+
+    async fn permit(&self) -> Self::Permit {
+        self.target.permit_in_turn().await
+    }
+
+    async fn attempt(&self, items: &[Item], permit: Self::Permit) -> Vec<Outcome> {
+        let ([item], Some(permit)) = (items, permit) else { return vec![Outcome::Returned; items.len()] };
+        let late = self.dispatcher.clock.now().since(item.due);
+        tracing::debug!(app = %self.app, job = %item.job, due = item.due.0, late_ms = late.as_millis(), "run is due");
+        let occasion = Occasion { attempt: item.attempt, ..Occasion::new(Trigger::Job(item.job.clone())) };
+        let identity = self.dispatcher.identify(&self.target, occasion);
+        let (dispatcher, target, item) = (self.dispatcher.clone(), self.target.clone(), item.clone());
+        let task = tokio::spawn(async move {
+            let call = handle(&target.micrologic, identity.clone(), &item);
+            dispatcher.run(&target, &identity, permit, call).await
+        });
+        vec![match AbortOnDropHandle::new(task).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(fault)) => retry(&fault),
+            Err(error) => Outcome::Retry { after: None, why: error.to_string().into() },
+        }]
+    }
+
+    fn settled(&self, item: &Item, outcome: &Outcome, settled: &Settled) {
+        let (app, name, job, due, attempt) = (&self.app, &self.name, &item.job, item.due.0, item.attempt);
+        let why = match outcome {
+            Outcome::Retry { why, .. } | Outcome::Reject { why } => why,
+            _ => "",
+        };
+        match settled {
+            Settled::Done => {}
+            Settled::Later(at) => {
+                tracing::info!(%app, name, %job, due, attempt, why, at = at.0, "run is tried again later");
+            }
+            Settled::Dead => tracing::warn!(%app, name, %job, due, attempt, why, "run is given up"),
+            Settled::Stale => {
+                tracing::warn!(%app, name, %job, due, attempt, "the job was changed, or the run had gone to another attempt");
+            }
+        }
+        self.dispatcher.metrics.settled(&self.app, "schedule", &self.name, settled);
+    }
+
+    fn hindered(&self, error: &commit::Error) {
+        tracing::warn!(app = %self.app, name = self.name, %error, "storage is in the way of schedules");
+    }
+}
