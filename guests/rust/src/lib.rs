@@ -2,6 +2,11 @@
 //!
 //! - [`http`]: answer requests. A type that is a [`http::Handler`], and one line: [`http::export!`].
 //! - [`state`]: keep values that outlive the call: `mecha:state`.
+//! - [`events`]: publish to topics, and receive from them: `mecha:pubsub`.
+//! - [`invoke`]: call other components, and be called: `mecha:invoke`.
+//! - [`jobs`]: run at a given time: `mecha:jobs`.
+//! - [`bindings`]: reach systems outside of the host, and be triggered by them: `mecha:bindings`.
+//! - [`context`]: what is known about the call: `mecha:host`.
 //! - [`json`]: `serde_json`, for values without a type of their own.
 //! - [`wasi`]: everything else that WASI 0.2 has, as it is (crate `wasip2`).
 //!
@@ -23,16 +28,29 @@
 //! mecha_guest::http::export!(App);
 //! ```
 //!
+//! A component may have several handlers: one `export!` for each, for one type or for several. It imports what it
+//! uses, and nothing else.
+//!
 //! Each call has an instance of its own, so a `static` is as good as a local variable: whatever is to be there
 //! in the next call belongs in a store. `guests/README.md` tells what an instance is given and what its limits
 //! are.
 //!
 //! Natively this crate compiles, and a [`http::Request`] and a [`http::Response`] can be made and looked at in
-//! unit tests. What needs the host (a store, a clock, a streamed body) panics there.
+//! unit tests, and so can what the other handlers are given. What needs the host (a store, a clock, a streamed
+//! body) panics there.
 
-mod bindings;
+pub mod bindings;
+mod class;
+mod content;
+pub mod context;
+pub mod events;
 pub mod http;
+pub mod invoke;
+pub mod jobs;
+mod nack;
 pub mod state;
+#[doc(hidden)]
+pub mod wit;
 
 pub use serde_json as json;
 pub use wasip2 as wasi;

@@ -59,5 +59,5 @@ pub use transaction::Transaction;
 
 /// `mecha:state` as `wit-bindgen` made it.
 pub mod raw {
-    pub use crate::bindings::{bulk, counters, stores, transactions, types};
+    pub use crate::wit::state::{bulk, counters, stores, transactions, types};
 }

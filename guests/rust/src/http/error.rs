@@ -3,7 +3,7 @@
 use std::{error, fmt, io, time::Duration};
 
 use super::{BodyError, Headers, Response};
-use crate::state;
+use crate::class::{self, Class, class_of};
 
 /// An error that becomes a response: `application/problem+json` (RFC 9457).
 ///
@@ -11,8 +11,9 @@ use crate::state;
 /// - Every [`std::error::Error`] becomes one through `?`. The caller then learns the status and nothing else;
 ///   the error goes to stderr, which is the component's log, with all its sources.
 ///
-/// The status of a converted error is 500, but for these: a store that is busy, unavailable or too slow is 503,
-/// a conflict that was not handled is 409, a full store is 507, a value that is too large is 413, a request's
+/// The status of a converted error is 500, but for these: a store, topic, component or binding that is busy, unavailable or
+/// too slow is 503,
+/// a conflict that was not handled is 409, one that is full is 507, a value that is too large is 413, a request's
 /// body that broke off is 400, or 413 if it was larger than the host lets pass.
 ///
 /// ```no_run
@@ -111,39 +112,24 @@ impl fmt::Debug for Error {
     }
 }
 
-/// The status, and when the caller may try again if the store said so.
+/// The status, and when the caller may try again if that is known.
 fn status_of(error: &(dyn error::Error + 'static)) -> (u16, Option<Duration>) {
-    if let Some(error) = error.downcast_ref::<state::TransactionError>() {
-        return status_of(&error.error);
-    }
-    if let Some(error) = error.downcast_ref::<state::Error>() {
-        return match error {
-            state::Error::Busy(after) => (503, *after),
-            state::Error::Unavailable(_) | state::Error::Timeout => (503, None),
-            state::Error::Conflict(_) => (409, None),
-            state::Error::QuotaExceeded(_) => (507, None),
-            state::Error::TooLarge(_) => (413, None),
-            _ => (500, None),
-        };
-    }
     let body = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    match body.and_then(|inner| inner.downcast_ref::<BodyError>()) {
-        Some(body) if body.is_too_large() => (413, None),
-        Some(_) => (400, None),
-        None => (500, None),
+    if let Some(body) = body.and_then(|inner| inner.downcast_ref::<BodyError>()) {
+        return (if body.is_too_large() { 413 } else { 400 }, None);
+    }
+    match class_of(error) {
+        Class::Busy(after) => (503, after),
+        Class::Unavailable => (503, None),
+        Class::Conflict => (409, None),
+        Class::Full => (507, None),
+        Class::TooLarge => (413, None),
+        Class::Wrong | Class::Other => (500, None),
     }
 }
 
-#[expect(clippy::print_stderr, reason = "stderr is the component's log")]
 pub(super) fn log(error: &dyn error::Error) {
-    let mut line = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        line.push_str(": ");
-        line.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    eprintln!("error: {line}");
+    class::log(&class::chain(error));
 }
 
 /// The reason phrase: what RFC 9457 wants as the title of a problem that has no type of its own.
@@ -177,6 +163,7 @@ fn title(status: u16) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{events, invoke, state};
 
     #[test]
     fn what_a_handler_says_reaches_the_caller() {
@@ -218,5 +205,12 @@ mod tests {
         assert_eq!(busy.headers().get("retry-after"), Some("2"));
         let full = state::TransactionError { step: Some(1), error: state::Error::QuotaExceeded("".into()) };
         assert_eq!(Error::from(full).code(), 507);
+        assert_eq!(Error::from(events::Error::Unavailable("".into())).code(), 503);
+        let fault = invoke::Fault::not_found("no such item");
+        assert_eq!(
+            Error::from(invoke::Error::Fault(fault)).code(),
+            500,
+            "whether that is a 404 here is not known"
+        );
     }
 }

@@ -1,6 +1,9 @@
 //! What a handler answers.
 
-use std::{fmt, io::Write};
+use std::{
+    fmt,
+    io::{ErrorKind, Write},
+};
 
 use serde::Serialize;
 
@@ -136,11 +139,12 @@ impl Response {
             return;
         };
         ResponseOutparam::set(out, Ok(response));
-        let written = match body {
-            None => Ok(Headers::new()),
-            Some(body) => write(&outgoing, body),
+        let Some(body) = body else {
+            // A HEAD's answer may announce the length of what a GET would get: that it is missing is right.
+            _ = OutgoingBody::finish(outgoing, None);
+            return;
         };
-        match written.and_then(|trailers| finish(outgoing, &trailers)) {
+        match write(&outgoing, body).and_then(|trailers| finish(outgoing, &trailers)) {
             Ok(()) => {}
             // To drop the body without `finish` is what tells the host that it is not whole.
             Err(error) => error.log(),
@@ -171,7 +175,11 @@ fn write(outgoing: &OutgoingBody, body: Body) -> Result<Headers, Error> {
         Body::Bytes(bytes) => writer.write_all(&bytes)?,
         Body::Stream(producer) => producer(&mut writer)?,
     }
-    writer.flush()?;
+    match writer.flush() {
+        // All was written: whoever has as many bytes as were announced reads no further.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        flushed => flushed?,
+    }
     Ok(writer.trailers)
 }
 
