@@ -6,10 +6,14 @@
 //!
 //! `cargo build --release` and `cargo guests` must have run. The peer `wasmtime serve` is looked for as
 //! `$WASMTIME`, then in `target/peers/bin`; without it its rows are left out, and the command that installs it
-//! is printed. `--hello` ends after the first table.
+//! is printed. `--hello` ends after the first table; `--events` and `--calls` print only those.
 
+mod calls;
+mod events;
+mod languages;
 mod load;
 mod native;
+mod schedules;
 mod serving;
 mod storage;
 
@@ -18,6 +22,17 @@ fn main() {
         return native::serve();
     }
     println!("{}", machine());
+    if std::env::args().any(|arg| arg == "--events") {
+        events::latency();
+        events::sustained();
+        events::fan_out();
+        schedules::lateness();
+        return events::backlog();
+    }
+    if std::env::args().any(|arg| arg == "--calls") {
+        calls::calls();
+        return languages::instances();
+    }
     serving::hello();
     if std::env::args().any(|arg| arg == "--hello") {
         return;
@@ -26,6 +41,13 @@ fn main() {
     storage::durable_sets();
     storage::reopen();
     serving::start();
+    events::latency();
+    events::sustained();
+    events::fan_out();
+    schedules::lateness();
+    calls::calls();
+    languages::instances();
+    events::backlog();
 }
 
 fn machine() -> String {

@@ -17,10 +17,10 @@ const ROUNDS: usize = 5;
 const TIME: Duration = Duration::from_secs(4);
 const CONNECTIONS: usize = 32;
 
-struct Server {
+pub struct Server {
     name: &'static str,
-    child: Child,
-    address: SocketAddr,
+    pub child: Child,
+    pub address: SocketAddr,
 }
 
 impl Drop for Server {
@@ -32,7 +32,7 @@ impl Drop for Server {
 
 impl Server {
     /// Starts a server and waits for the line that tells its address.
-    fn start(name: &'static str, command: &mut Command) -> Self {
+    pub fn start(name: &'static str, command: &mut Command) -> Self {
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
@@ -55,17 +55,17 @@ impl Server {
     }
 }
 
-fn host() -> Command {
+pub fn host() -> Command {
     let mut command = Command::new(target().join("release/mecha-host"));
     command.args(["--log", "error", "serve", "--listen", "127.0.0.1:0"]);
     command
 }
 
-fn target() -> PathBuf {
+pub fn target() -> PathBuf {
     std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned()
 }
 
-fn guest(name: &str) -> PathBuf {
+pub fn guest(name: &str) -> PathBuf {
     target().join("wasm32-wasip2/release").join(name)
 }
 

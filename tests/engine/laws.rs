@@ -1,37 +1,94 @@
-//! The laws of state, on the embedded engine and through the wrappers that guests see it through.
+//! The laws of engines on the embedded one; and those of state in it, also through the wrappers that guests see it
+//! through.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use mecha_backends::embedded::{Engine, Options};
 use mecha_primitives::{
     clock::{ManualClock, Timestamp},
-    commit::Unobserved,
+    commit::{self, Unobserved},
+    jobs, pubsub,
     state::{Limited, Limits, Records, Scoped, Store, conformance::Fixture, shared_scope},
 };
 use mecha_tests::simdisk::SimDisk;
 
 struct Embedded {
     clock: Arc<ManualClock>,
-    engine: Arc<Engine>,
+    disk: SimDisk,
+    engine: Mutex<Engine>,
 }
 
 impl Embedded {
     fn new() -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp(1_000_000)));
-        let disk = Arc::new(SimDisk::new(0));
-        let engine = Engine::new(disk, clock.clone(), Arc::new(Unobserved), Options::default());
-        Self { clock, engine: Arc::new(engine) }
+        let disk = SimDisk::new(0);
+        Self { engine: Mutex::new(open(&disk, &clock)), clock, disk }
     }
+
+    fn handle(&self) -> Arc<Engine> {
+        Arc::new(self.engine.lock().unwrap().clone())
+    }
+}
+
+fn open(disk: &SimDisk, clock: &Arc<ManualClock>) -> Engine {
+    Engine::new(Arc::new(disk.clone()), clock.clone(), Arc::new(Unobserved), Options::default())
 }
 
 impl Fixture for Embedded {
     fn store(&self) -> Arc<dyn Store> {
-        Arc::new(Records::new(self.engine.clone(), self.clock.clone()))
+        Arc::new(Records::new(self.handle(), self.clock.clone()))
     }
 
     fn clock(&self) -> &ManualClock {
         &self.clock
     }
+}
+
+impl commit::conformance::Fixture for Embedded {
+    fn engine(&self) -> Arc<dyn commit::Engine> {
+        self.handle()
+    }
+
+    fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+
+    async fn reopen(&self) {
+        self.handle().close().await;
+        *self.engine.lock().unwrap() = open(&self.disk, &self.clock);
+    }
+}
+
+impl pubsub::conformance::Fixture for Embedded {
+    fn engine(&self) -> Arc<dyn commit::Engine> {
+        self.handle()
+    }
+
+    fn clock(&self) -> Arc<ManualClock> {
+        self.clock.clone()
+    }
+}
+
+impl jobs::conformance::Fixture for Embedded {
+    fn engine(&self) -> Arc<dyn commit::Engine> {
+        self.handle()
+    }
+
+    fn clock(&self) -> Arc<ManualClock> {
+        self.clock.clone()
+    }
+}
+
+mod topics {
+    mecha_primitives::pubsub_conformance!(super::Embedded::new());
+}
+
+mod schedules {
+    mecha_primitives::jobs_conformance!(super::Embedded::new());
+}
+
+mod engine {
+    mecha_primitives::commit_conformance!(super::Embedded::new());
 }
 
 mod embedded {
@@ -49,7 +106,7 @@ impl Fixture for Wrapped {
     }
 
     fn clock(&self) -> &ManualClock {
-        self.0.clock()
+        &self.0.clock
     }
 }
 

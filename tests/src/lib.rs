@@ -5,6 +5,8 @@
 //! | [`simdisk`] | a disk that crashes, tears, fails and fills up, by seed |
 //! | [`countdisk`] | a disk that counts what is asked of it |
 //! | [`host`] | the real binary, started and killed |
+//! | [`courier`] | a guest that publishes, calls and schedules, and tells what it was given |
+//! | [`receiver`] | an HTTP server that keeps what it is sent |
 //! | [`client`] | plain HTTP, and bytes that are no HTTP |
 //! | [`transcript`] | recorded sessions, replayed |
 //! | [`model`] | what an engine's records should be, without an engine |
@@ -13,7 +15,9 @@
 
 pub mod client;
 pub mod countdisk;
+pub mod courier;
 pub mod host;
 pub mod model;
+pub mod receiver;
 pub mod simdisk;
 pub mod transcript;

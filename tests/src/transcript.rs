@@ -15,12 +15,18 @@
 //!
 //! > GET /entries/{{id}}
 //! < 200
+//!
+//! ! eventually
+//! $ mecha-host dlq list
+//! | no dead letters
 //! ```
 //!
 //! A response states what matters: headers that it does not name may be there, and without a body (no line after
 //! the empty one) any body will do. A body has the same lines, but a newline at its end may be there or not.
 //! `{{name}}` takes the text between what stands around it, as little as possible and within its line; from
 //! there on, in requests and in responses, it stands for that text. `{{*}}` takes anything within a line.
+//! A command succeeds, and without `|` any output will do. What comes after `! eventually` may be another answer at
+//! first: it is asked for until it is as it says.
 //!
 //! This module parses and compares. Whoever replays a transcript brings the client and the host.
 
@@ -30,6 +36,7 @@ use std::{collections::HashMap, fmt};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     Exchange(Exchange),
+    Command(Command),
     /// Kill the host (`kill -9`) and start it again.
     Restart {
         line: usize,
@@ -41,8 +48,21 @@ pub enum Step {
 pub struct Exchange {
     /// The line of the transcript where it begins, from 1.
     pub line: usize,
+    /// Whether it may be otherwise at first.
+    pub eventually: bool,
     request: Request,
     expected: Expected,
+}
+
+/// A command line and what it has to print.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// The line of the transcript where it begins, from 1.
+    pub line: usize,
+    /// Whether it may be otherwise at first.
+    pub eventually: bool,
+    text: String,
+    expected: Option<Vec<String>>,
 }
 
 /// A request as it is to be sent.
@@ -95,6 +115,7 @@ impl std::error::Error for Error {}
 /// [`Error`] at the first line that does not fit the format.
 pub fn parse(text: &str) -> Result<Vec<Step>, Error> {
     let mut steps = Vec::new();
+    let mut eventually = false;
     let mut lines = text.lines().enumerate().map(|(index, line)| (index + 1, line)).peekable();
     while let Some((line, text)) = lines.next() {
         if text.trim().is_empty() || text.starts_with('#') {
@@ -103,14 +124,17 @@ pub fn parse(text: &str) -> Result<Vec<Step>, Error> {
         if let Some(command) = text.strip_prefix('!') {
             match command.trim() {
                 "restart" => steps.push(Step::Restart { line }),
+                "eventually" => eventually = true,
                 other => {
-                    return Err(error(line, format!("`{other}` is no command: the only one is `restart`")));
+                    let known = "there are `restart` and `eventually`";
+                    return Err(error(line, format!("`{other}` is no command: {known}")));
                 }
             }
             continue;
         }
-        if !text.starts_with('>') {
-            return Err(error(line, "expected `> METHOD /path`, `! restart`, `# comment` or an empty line"));
+        if !text.starts_with(['>', '$']) {
+            let known = "`> METHOD /path`, `$ COMMAND`, `! restart`, `# comment` or an empty line";
+            return Err(error(line, format!("expected {known}")));
         }
         let mut take = |mark: char, first: Option<&str>| {
             let mut block: Vec<(usize, String)> = first.iter().map(|text| (line, inner(text))).collect();
@@ -119,6 +143,13 @@ pub fn parse(text: &str) -> Result<Vec<Step>, Error> {
             }
             block
         };
+        let eventually = std::mem::take(&mut eventually);
+        if text.starts_with('$') {
+            let expected: Vec<_> = take('|', None).into_iter().map(|(_, text)| text).collect();
+            let expected = (!expected.is_empty()).then_some(expected);
+            steps.push(Step::Command(Command { line, eventually, text: inner(text), expected }));
+            continue;
+        }
         let request = take('>', Some(text));
         let response = take('<', None);
         if response.is_empty() {
@@ -126,6 +157,7 @@ pub fn parse(text: &str) -> Result<Vec<Step>, Error> {
         }
         steps.push(Step::Exchange(Exchange {
             line,
+            eventually,
             request: parse_request(&request)?,
             expected: parse_expected(&response)?,
         }));
@@ -186,19 +218,7 @@ impl Exchange {
     /// # Errors
     /// Names what was not captured.
     pub fn request(&self, captures: &Captures) -> Result<Request, String> {
-        let fill = |text: &str| {
-            let mut filled = String::new();
-            for piece in pieces(text) {
-                match piece {
-                    Piece::Text(text) => filled.push_str(text),
-                    Piece::Any => return Err(self.at("`{{*}}` has no meaning in a request")),
-                    Piece::Name(name) => filled.push_str(
-                        captures.get(name).ok_or_else(|| self.at(&format!("nothing captured `{name}`")))?,
-                    ),
-                }
-            }
-            Ok(filled)
-        };
+        let fill = |text: &str| fill(text, captures).map_err(|what| self.at(&what));
         let headers = self.request.headers.iter().map(|(name, value)| Ok((name.clone(), fill(value)?)));
         Ok(Request {
             method: self.request.method.clone(),
@@ -226,22 +246,7 @@ impl Exchange {
             }
         }
         if let Some(expected) = &self.expected.body {
-            let found: Vec<_> = response.body.trim_end_matches('\n').split('\n').collect();
-            // An expected body without a line is an empty one.
-            let empty = [String::new()];
-            let expected = if expected.is_empty() { &empty } else { expected.as_slice() };
-            for index in 0..expected.len().max(found.len()) {
-                let (pattern, line) = (expected.get(index), found.get(index));
-                let same = pattern.zip(line).is_some_and(|(pattern, line)| matches(pattern, line, captures));
-                if !same {
-                    let pattern = pattern.map(|pattern| fill_known(pattern, captures));
-                    wrong.push(differ(
-                        &format!("line {} of the body", index + 1),
-                        pattern.as_deref().unwrap_or("(no more lines)"),
-                        line.unwrap_or(&"(no more lines)"),
-                    ));
-                }
-            }
+            compare("the body", expected, &response.body, captures, &mut wrong);
         }
         if wrong.is_empty() {
             return Ok(());
@@ -254,6 +259,68 @@ impl Exchange {
 
     fn at(&self, what: &str) -> String {
         format!("line {}: {} {}\n{what}", self.line, self.request.method, self.request.target)
+    }
+}
+
+impl Command {
+    /// The words of the command, with what was captured put in.
+    ///
+    /// # Errors
+    /// Names what was not captured.
+    pub fn words(&self, captures: &Captures) -> Result<Vec<String>, String> {
+        let words = self.text.split_whitespace().map(|word| fill(word, captures));
+        words.collect::<Result<_, _>>().map_err(|what| self.at(&what))
+    }
+
+    /// Compares what a command that succeeded has printed with what is expected, and captures.
+    ///
+    /// # Errors
+    /// All differences, as text for people.
+    pub fn check(&self, printed: &str, captures: &mut Captures) -> Result<(), String> {
+        let mut wrong = Vec::new();
+        if let Some(expected) = &self.expected {
+            compare("the output", expected, printed, captures, &mut wrong);
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(self.at(&wrong.join("\n"))) }
+    }
+
+    fn at(&self, what: &str) -> String {
+        format!("line {}: {}\n{what}", self.line, self.text)
+    }
+}
+
+/// The text with what was captured put in.
+fn fill(text: &str, captures: &Captures) -> Result<String, String> {
+    let mut filled = String::new();
+    for piece in pieces(text) {
+        match piece {
+            Piece::Text(text) => filled.push_str(text),
+            Piece::Any => return Err("`{{*}}` has no meaning in what is sent".into()),
+            Piece::Name(name) => {
+                filled.push_str(captures.get(name).ok_or_else(|| format!("nothing captured `{name}`"))?);
+            }
+        }
+    }
+    Ok(filled)
+}
+
+/// Compares line by line, and captures.
+fn compare(what: &str, expected: &[String], found: &str, captures: &mut Captures, wrong: &mut Vec<String>) {
+    let found: Vec<_> = found.trim_end_matches('\n').split('\n').collect();
+    // An expected text without a line is an empty one.
+    let empty = [String::new()];
+    let expected = if expected.is_empty() { &empty } else { expected };
+    for index in 0..expected.len().max(found.len()) {
+        let (pattern, line) = (expected.get(index), found.get(index));
+        let same = pattern.zip(line).is_some_and(|(pattern, line)| matches(pattern, line, captures));
+        if !same {
+            let pattern = pattern.map(|pattern| fill_known(pattern, captures));
+            wrong.push(differ(
+                &format!("line {} of {what}", index + 1),
+                pattern.as_deref().unwrap_or("(no more lines)"),
+                line.unwrap_or(&"(no more lines)"),
+            ));
+        }
     }
 }
 
@@ -369,7 +436,7 @@ mod tests {
     fn exchanges(text: &str) -> Vec<Exchange> {
         let only = |step| match step {
             Step::Exchange(exchange) => Some(exchange),
-            Step::Restart { .. } => None,
+            Step::Command(_) | Step::Restart { .. } => None,
         };
         parse(text).unwrap().into_iter().filter_map(only).collect()
     }
@@ -423,6 +490,22 @@ mod tests {
         let none = exchanges("> GET /\n< 200\n<\n");
         none[0].check(&response(200, &[], ""), &mut Captures::new()).unwrap();
         none[0].check(&response(200, &[], "whatever"), &mut Captures::new()).unwrap_err();
+    }
+
+    #[test]
+    fn a_command_has_words_and_prints_lines() {
+        let text = "! eventually\n$ mecha-host dlq show {{id}}\n| {{*}} {{reason}}\n$ cat x\n";
+        let steps = parse(text).unwrap();
+        let [Step::Command(first), Step::Command(second)] = steps.as_slice() else { panic!("{steps:?}") };
+        assert!(first.eventually && !second.eventually);
+        let mut captures = Captures::from([("id".to_owned(), "a/1-0".to_owned())]);
+        assert_eq!(first.words(&captures).unwrap(), ["mecha-host", "dlq", "show", "a/1-0"]);
+        first.check("x no price\n", &mut captures).unwrap();
+        assert_eq!(captures.get("reason").map(String::as_str), Some("no price"));
+        let difference = first.check("x other\nand more\n", &mut captures).unwrap_err();
+        assert!(difference.contains("line 2 of the output"), "{difference}");
+        second.check("whatever", &mut captures).unwrap();
+        assert!(first.words(&Captures::new()).unwrap_err().contains("`id`"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The command line: what each command prints, and how it ends.
 
+mod bindings;
 mod inspect;
 mod messages;
 mod new;
@@ -87,7 +88,11 @@ fn what_the_command_line_cannot_read_ends_with_2() {
 #[test]
 fn help_and_version_say_what_there_is() {
     let help = run(&["--help"]);
-    assert_prints(&help, 0, &["serve", "build", "check", "inspect", "schema", "new", "completions", "--log"]);
+    assert_prints(
+        &help,
+        0,
+        &["serve", "build", "check", "inspect", "schema", "bindings", "new", "completions", "--log"],
+    );
     assert_prints(
         &run(&["serve", "--help"]),
         0,
@@ -151,6 +156,52 @@ fn check_tells_machines_all_problems_as_json() {
     std::fs::write(app.path().join("mecha.yaml"), HELLO.replace("{guests}/hello.wasm", "never.wasm"))
         .unwrap();
     assert_eq!(problems(&[], 1).len(), 1);
+}
+
+#[test]
+fn machines_are_told_as_json_what_no_manifest_is_to_blame_for() {
+    let app = App::new(HELLO).with_file("notes.txt", "");
+    let path = |name: &str| app.path().join(name).display().to_string();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (taken, here) = (taken.local_addr().unwrap().to_string(), path(""));
+    let cases: [(&[&str], i32, &str); 4] = [
+        (&["check", "--json", &path("missing.yaml")], 1, "cannot read the manifest"),
+        (&["check", "--json", &path("notes.txt")], 1, "is neither a component"),
+        (&["inspect", "--json", &path("notes.txt")], 1, "is no component"),
+        (&["serve", "--json", &here, "--listen", &taken], 3, "is in use"),
+    ];
+    for (args, code, message) in cases {
+        let ended = run(args);
+        assert_eq!(ended.code, Some(code), "{args:?}: {}", ended.stderr);
+        let value: Value = serde_json::from_str(&ended.stdout).unwrap();
+        let problem = &value["problems"][0];
+        assert_eq!(problem["severity"], "error", "{args:?}");
+        assert!(problem["message"].as_str().unwrap().contains(message), "{args:?}: {problem}");
+        assert!(!ended.stderr.contains("error:"), "{args:?}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn output_that_nobody_reads_is_no_failure() {
+    let courier = guest("courier").display().to_string();
+    for args in [&["inspect", courier.as_str()][..], &["schema"], &["bindings"], &["completions", "bash"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = mecha(args);
+        let ended = command.stdout(writer).stderr(std::process::Stdio::piped()).output().unwrap();
+        assert_eq!(ended.status.code(), Some(0), "{args:?}: {}", String::from_utf8_lossy(&ended.stderr));
+    }
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe.wasm");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let path = pipe.to_str().unwrap();
+    for command in ["check", "serve", "inspect"] {
+        assert_prints(&run(&[command, path]), 1, &["error: ", path, "it is no regular file"]);
+    }
 }
 
 /// The lines of the table that `serve` prints, without their padding.
@@ -235,6 +286,69 @@ stores:
         assert!(shown.iter().any(|shown| shown == line), "{line:?} is missing in {shown:#?}");
     }
     assert!(!host.log().contains("visible-value") && !host.log().contains("hush"), "values are not shown");
+}
+
+#[test]
+fn serve_shows_what_triggers_a_component_and_what_it_reaches() {
+    let app = App::new(
+        "
+name: shop
+topics:
+  orders: { embedded: {}, keep: 7d, http: /events/orders }
+  fast: { memory: { max-size: 64MiB } }
+subscriptions:
+  receipts: { topic: [orders, fast], to: all, filter: 'event.type == \"order\"', paused: true }
+  out: { topic: orders, to: { url: 'https://example.com/in' } }
+schedules:
+  yearly: { cron: '0 0 1 1 *', time-zone: Europe/Berlin, to: all }
+outputs:
+  receipts: { file: { directory: receipts } }
+  audit: log
+inputs:
+  inbox: { file: { directory: inbox, pattern: '*.csv' }, to: all }
+  hook: { http: { path: /hooks }, to: all }
+components:
+  all:
+    source: '{guests}/courier.wasm'
+    http: [/]
+    publish: [orders, { topic: fast, types: [com.example.*] }]
+    invoke: { other: [quote] }
+    outputs: { receipts: [create, get], audit: all }
+    jobs: true
+  other:
+    source: '{guests}/courier.wasm'
+    callers: { all: [quote], outside: all }
+",
+    )
+    .with_file("inbox/.keep", "")
+    .with_file("receipts/.keep", "");
+    let shown = table(&app.serve());
+    let expected = [
+        "subscription receipts: orders, fast (group receipts, filtered, paused)",
+        "input inbox (files *.csv in inbox)",
+        "input hook (http /hooks, unsigned)",
+        "publish orders",
+        "publish fast (types com.example.*)",
+        "invoke other (quote)",
+        "output receipts (file receipts: create, get)",
+        "output audit (log: all operations)",
+        "jobs its own",
+        "callers all (quote), outside (all methods)",
+        "publish denied; grant with `publish: [topic]` in a manifest",
+        "invoke denied; grant with `invoke: [component]` in a manifest",
+        "output denied; grant with `outputs: { name: all }` in a manifest",
+        "jobs denied; grant with `jobs: true` in a manifest",
+        "topic orders (embedded, at most 1 GiB, kept 7d, in by HTTP at /events/orders, 2 subscriptions)",
+        "topic fast (in memory, at most 64 MiB, 1 subscription)",
+        "topic dead-letters (embedded, at most 1 GiB, for what is given up)",
+        "sink out: orders (group out) to https://example.com/in",
+    ];
+    for line in expected {
+        assert!(shown.iter().any(|shown| shown == line), "{line:?} is missing in {shown:#?}");
+    }
+    let schedule =
+        shown.iter().find(|line| line.starts_with("schedule yearly (0 0 1 1 * Europe/Berlin, next "));
+    assert!(schedule.is_some_and(|line| line.ends_with("-12-31T23:00:00Z)")), "{shown:#?}");
 }
 
 #[test]

@@ -52,6 +52,47 @@ fn every_link_in_the_documentation_leads_somewhere() {
     }
 }
 
+/// A guarantee is named with the test that shows it. That test has to be there.
+#[test]
+fn every_test_that_the_documentation_names_is_there() {
+    let mut sources = String::new();
+    for folder in ["host", "tests", "guests"] {
+        gather(&project().join(folder), &mut sources);
+    }
+    let words: std::collections::HashSet<&str> =
+        sources.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    let (mut lacking, mut seen) = (vec![], 0);
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).unwrap();
+        let named =
+            text.split('`').skip(1).step_by(2).filter(|name| is_a_sentence(name)).inspect(|_| seen += 1);
+        let gone = named.filter(|name| !words.contains(name));
+        lacking.extend(gone.map(|name| format!("{}: {name}", page.display())));
+    }
+    assert!(lacking.is_empty(), "these tests are not there:\n{}", lacking.join("\n"));
+    assert!(seen >= 50, "only {seen} tests are named: has the documentation moved?");
+}
+
+/// Whether this is named as tests are: words, several.
+fn is_a_sentence(name: &str) -> bool {
+    let is_word =
+        |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    // Metrics have such names too.
+    !name.starts_with("mecha_") && name.split('_').count() >= 4 && name.split('_').all(is_word)
+}
+
+/// All Rust below a folder.
+fn gather(folder: &Path, sources: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() && !path.ends_with("node_modules") && !path.ends_with("target") {
+            gather(&path, sources);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            sources.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
 fn pages() -> Vec<PathBuf> {
     let root = project();
     let mut pages: Vec<_> =

@@ -183,7 +183,9 @@ fn requests_cannot_be_smuggled() {
         let answer = host.client().raw(attempt.as_bytes()).unwrap_or_default();
         let answers = answer.matches("HTTP/1.1 ").count();
         assert!(answers <= 1, "{attempt:?} was taken for two requests: {answer:?}");
-        assert!(!answer.starts_with("HTTP/1.1 2"), "{attempt:?}: {answer:?}");
+        // A guest that answers while it reads may have begun to: what is cut short is no success.
+        let is_whole = answer.ends_with("\r\n0\r\n\r\n");
+        assert!(!(answer.starts_with("HTTP/1.1 2") && is_whole), "{attempt:?}: {answer:?}");
     }
     // Both lengths: the chunks count, the connection is closed, and nothing behind is a request (RFC 9112, 6.3).
     let both = format!(

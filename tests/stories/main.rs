@@ -3,16 +3,23 @@
 
 #![allow(clippy::disallowed_methods, reason = "stories read and write files as users do")]
 
+mod bindings;
 mod cache;
 mod cli;
+mod components;
 mod docs;
+mod events;
 mod examples;
 mod hostile;
 mod http;
+mod invoke;
+mod jobs;
 mod kill;
 mod lifecycle;
 mod limits;
+mod orders;
 mod outbound;
+mod polyglot;
 mod state;
 mod storage;
 mod wasi;

@@ -44,8 +44,10 @@ messages! {
     imports_unknown: one("").with_file("app.wasm", program("imports-unknown.wat")), [];
     imports_of_other_versions: one("").with_file(
         "app.wasm",
-        "(component (import \"wasi:http/types@0.3.0\" (instance)) (import \"wasi:random/better@0.2.0\" (instance))
-           (import \"mecha:state/stores@0.2.0\" (instance)) (instance $none)
+        "(component (type $some (instance (export \"f\" (func))))
+           (import \"wasi:http/types@0.3.0\" (instance (type $some)))
+           (import \"wasi:random/better@0.2.0\" (instance (type $some)))
+           (import \"mecha:state/stores@0.2.0\" (instance (type $some))) (instance $none)
            (export \"wasi:http/incoming-handler@0.2.0\" (instance $none)))",
     ), [];
     route_without_handler: one("").with_file("app.wasm", program("no-handler.wat")), [];
@@ -67,6 +69,42 @@ messages! {
     .with_file("two.wat", program("no-handler.wat"))
     .with_file("three.wat", program("imports-unknown.wat"))
     .with_file("four.wasm", compiled("probe")), [];
+    memory_below_its_beginning: one("    limits: { memory: 1MiB }\n").with_file(
+        "app.wasm",
+        answering("(core module (memory 1)) (core module (memory 128))"),
+    ), [];
+    handlers_missing: App::new(HANDLERS).with_file("none.wat", program("no-handler.wat")), [];
+    handlers_of_batches: App::new(BATCHES).with_file("batches.wat", exporting("mecha:pubsub/batch-handler@0.1.0")), [];
+    primitives_not_granted: one("").with_file("app.wasm", answering(
+        "(import \"mecha:pubsub/topics@0.1.0\" (instance)) (import \"mecha:invoke/targets@0.1.0\" (instance))
+         (import \"mecha:bindings/outputs@0.1.0\" (instance)) (import \"mecha:jobs/scheduler@0.1.0\" (instance))",
+    )), [];
+    primitives_unused: App::new(UNUSED_PRIMITIVES).with_file("hello.wat", program("hello.wat")), [];
+    types_only: one("").with_file("app.wasm", answering(
+        "(import \"acme:pricing/types@1.0.0\" (instance (type $u64 u64) (export \"amount\" (type (eq $u64)))))",
+    )), ["--strict"];
+    link_fits: linked("acme:pricing/quotes", "(func (param \"item\" string) (result u64))"), ["--strict"];
+    link_differs: linked("acme:pricing/quotes@1.0.0", "(func (param \"item\" string) (param \"count\" u32) (result u64))"), [];
+    link_of_a_resource: App::new(LINKED).with_file("pricing.wat", program("pricing.wat")).with_file("web.wat", answering(
+        "(import \"acme:pricing/quotes@1.0.0\" (instance
+           (export \"cart\" (type $cart (sub resource)))
+           (export \"total\" (func (param \"cart\" (borrow $cart)) (result u64)))))",
+    )), [];
+    link_not_imported: App::new(LINKED).with_file("pricing.wat", program("pricing.wat"))
+        .with_file("web.wat", program("imports-unknown.wat")), [];
+    link_not_exported: App::new(LINKED).with_file("pricing.wat", program("no-handler.wat")).with_file("web.wat", quoting(QUOTE)), [];
+    link_of_the_host: App::new(&LINKED.replace("acme:pricing/quotes", "wasi:random/random"))
+        .with_file("pricing.wat", program("pricing.wat"))
+        .with_file("web.wat", answering("(import \"wasi:random/random@0.2.0\" (instance))")), [];
+    link_given_twice: App::new(&LINKED.replace("quotes:", "quotes@1.0.0: pricing, acme:pricing/quotes:"))
+        .with_file("pricing.wat", program("pricing.wat")).with_file("web.wat", quoting(QUOTE)), [];
+    links_in_a_circle: App::new(CIRCLE).with_file("all.wat", circling()), [];
+    folders_of_bindings: App::new(FOLDERS).with_file("hello.wat", exporting("mecha:bindings/input-handler@0.1.0"))
+        .with_file("inbox/.keep", ""), [];
+    schedule_far_away: App::new(
+        "name: shop\ncomponents:\n  cart: { source: cart.wat }\nschedules:\n  \
+         seldom: { every: 1000d, to: cart }\n  often: { cron: '*/5 * * * *', to: cart }\n",
+    ).with_file("cart.wat", program("no-handler.wat")), [];
     all_is_well: one("").with_file("app.wasm", compiled("hello")), ["--strict"];
 }
 
@@ -76,6 +114,98 @@ const UNUSED: &str = "    stores: { main: read }
     directories: [{ host: ., guest: /data }]
 stores: { main: embedded }
 ";
+
+const HANDLERS: &str = "name: shop
+components:
+  cart: { source: none.wat, callers: { outside: all }, jobs: true }
+  other: { source: none.wat, callers: { cart: [put] } }
+topics: { orders: { embedded: {}, http: /orders }, many: { embedded: {}, http: /many } }
+subscriptions:
+  one: { topic: orders, to: cart, routes: [{ when: 'event.type == \"x\"', to: other }] }
+  batch: { topic: many, to: cart, batch: { size: 10 } }
+schedules:
+  hourly: { every: 1h, to: cart }
+inputs:
+  hook: { http: { path: /hook, signature: { secret: secret } }, to: cart }
+";
+
+const BATCHES: &str = "name: shop
+components:
+  cart: { source: batches.wat }
+topics: { orders: { embedded: {}, http: /orders } }
+subscriptions:
+  one: { topic: orders, to: cart }
+  url: { topic: orders, to: { url: 'https://example.com/' }, batch: { size: 10 } }
+";
+
+const UNUSED_PRIMITIVES: &str = "name: shop
+components:
+  cart: { source: hello.wat, http: [/], publish: [orders], invoke: { other: [put] }, outputs: { audit: all } }
+  other: { source: hello.wat, http: [/other], callers: { cart: all }, jobs: true }
+topics: { orders: { embedded: {}, keep: 1d } }
+outputs: { audit: log }
+";
+
+const LINKED: &str = "name: shop
+components:
+  web: { source: web.wat, http: [/], link: { acme:pricing/quotes: pricing } }
+  pricing: { source: pricing.wat, callers: { web: all } }
+";
+
+const CIRCLE: &str = "name: shop
+components:
+  web: { source: all.wat, http: [/], link: { acme:ring/next: first } }
+  first: { source: all.wat, link: { acme:ring/next: second }, callers: { web: all, second: all } }
+  second: { source: all.wat, link: { acme:ring/next: first }, callers: { first: all } }
+";
+
+const FOLDERS: &str = "name: shop
+components:
+  cart: { source: hello.wat, outputs: { receipts: all } }
+inputs:
+  one: { file: { directory: inbox, settled: { move: done }, failed: failed }, to: cart }
+  two: { file: { directory: ./inbox/, pattern: '*.csv' }, to: cart }
+  three: { file: { directory: nowhere }, to: cart }
+outputs:
+  receipts: { file: { directory: receipts } }
+";
+
+const QUOTE: &str = "(func (param \"item\" string) (result u64))";
+
+/// A component that answers, with something more at its head.
+fn answering(head: &str) -> String {
+    let handler = fs::read_to_string(project().join("tests/programs/wat/imports-unknown.wat")).unwrap();
+    let handler = &handler[handler.find("(import \"wasi:http/types").unwrap()..];
+    format!("(component {head} {handler}")
+}
+
+/// A component that exports an interface, of which it has nothing.
+fn exporting(interface: &str) -> String {
+    format!("(component (instance $none) (export \"{interface}\" (instance $none)))")
+}
+
+/// A component that answers and imports the function that `pricing.wat` exports, or one of another type.
+fn quoting(function: &str) -> String {
+    answering(&format!("(import \"acme:pricing/quotes@1.0.0\" (instance (export \"quote\" {function})))"))
+}
+
+fn linked(interface: &str, function: &str) -> App {
+    App::new(&LINKED.replace("acme:pricing/quotes", &format!("\"{interface}\"")))
+        .with_file("pricing.wat", program("pricing.wat"))
+        .with_file("web.wat", quoting(function))
+}
+
+/// A component that answers, and imports what it exports.
+fn circling() -> String {
+    answering(
+        "(import \"acme:ring/next@1.0.0\" (instance $next (export \"go\" (func))))
+         (alias export $next \"go\" (func $go)) (core func $lowered (canon lower (func $go)))
+         (core module $code (import \"next\" \"go\" (func $go)) (func (export \"go\") call $go))
+         (core instance $ring (instantiate $code (with \"next\" (instance (export \"go\" (func $lowered))))))
+         (func $again (canon lift (core func $ring \"go\"))) (instance $again (export \"go\" (func $again)))
+         (export \"acme:ring/next@1.0.0\" (instance $again))",
+    )
+}
 
 fn assert_message(case: &str, app: &App, args: &[&str]) {
     let folder = app.path().to_str().unwrap();
@@ -107,18 +237,15 @@ fn what_check_accepts_serve_can_link() {
     let cases = [
         (
             "a function that the host's interface does not have",
-            "(component (import \"wasi:random/random@0.2.0\" (instance (export \"get-better-bytes\" (func))))",
+            "(import \"wasi:random/random@0.2.0\" (instance (export \"get-better-bytes\" (func))))",
         ),
         (
             "a function of another type",
-            "(component (import \"wasi:random/random@0.2.0\"
+            "(import \"wasi:random/random@0.2.0\"
                (instance (export \"get-random-u64\" (func (result string)))))",
         ),
     ];
-    // The rest of a component that would answer.
-    let handler = fs::read_to_string(project().join("tests/programs/wat/imports-unknown.wat")).unwrap();
-    let handler = &handler[handler.find("(import \"wasi:http/types").unwrap()..];
-    let imports = cases.map(|(what, head)| (what, format!("{head} {handler}")));
+    let imports = cases.map(|(what, head)| (what, answering(head)));
     let exports = [
         (
             "a handler without its function",
