@@ -12,3 +12,4 @@ mod idle;
 mod laws;
 mod model;
 mod seeds;
+mod topics;

@@ -17,7 +17,7 @@ impl Queue {
     /// Those of the engine. What was removed until then is gone.
     pub async fn forget(&self) -> Result<u64, commit::Error> {
         let mut removed = 0;
-        for prefix in [self.keys.ready(), self.keys.waiting(), self.keys.leased()] {
+        for prefix in [self.keys.ready(), self.keys.waiting(), self.keys.leased(), self.keys.lapses()] {
             let mut span = within(&prefix);
             loop {
                 let budget = Budget { records: PAGE, bytes: 4 << 20, values: true };
@@ -29,7 +29,8 @@ impl Queue {
                         self.release(&mut changes, stamp, &entry, self.version());
                     }
                 }
-                removed += page.len() as u64;
+                // What notes when entries lapse is none itself.
+                removed += if prefix == self.keys.lapses() { 0 } else { page.len() as u64 };
                 self.engine.commit(Batch { changes, ..Batch::default() }).await?;
                 match page.last() {
                     Some((last, _)) if more => span = from(&prefix, behind(last)),
