@@ -63,6 +63,10 @@ impl Attempts<Taken> for Handler {
 
     async fn permit(&self) {}
 
+    fn free_permit(&self) -> Option<()> {
+        Some(())
+    }
+
     async fn attempt(&self, items: &[Taken], (): ()) -> Vec<Outcome> {
         for item in items {
             let id = item.delivery.event.event.id().to_owned();

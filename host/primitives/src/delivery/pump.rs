@@ -21,6 +21,11 @@ pub trait Attempts<I>: Send + Sync + 'static {
     /// Waits for a permit.
     async fn permit(&self) -> Self::Permit;
 
+    /// A further permit, if there is one right now: what is leased together shares a commit.
+    fn free_permit(&self) -> Option<Self::Permit> {
+        None
+    }
+
     /// One attempt at some items, which are one unless batches were asked for: an outcome for each.
     async fn attempt(&self, items: &[I], permit: Self::Permit) -> Vec<Outcome>;
 
@@ -50,6 +55,8 @@ impl Pace {
     }
 }
 
+/// Attempts that begin with one lease.
+const TOGETHER: usize = 64;
 /// A batch that holds so many bytes waits for no more.
 const HEAVY: usize = 4 << 20;
 /// After storage was in the way.
@@ -99,29 +106,53 @@ impl<S: Source, A: Attempts<S::Item>> Pump<S, A> {
             permit = self.attempts.permit() => permit,
             Some(()) = self.running.next() => return,
         };
-        match self.next().await {
+        let permits = self.permits(permit);
+        match self.next(permits.len()).await {
             Ok(items) if items.is_empty() => {
-                drop(permit);
+                drop(permits);
                 self.idle().await;
             }
             Ok(items) => {
                 self.barren = 0;
-                let (source, attempts) = (self.source.clone(), self.attempts.clone());
-                self.running.push(attempt(source, attempts, self.clock.clone(), items, permit).boxed());
-                // It begins now, whatever comes first hereafter.
-                _ = self.running.next().now_or_never();
+                self.begin(items, permits);
             }
             Err(error) => {
-                drop(permit);
+                drop(permits);
                 self.attempts.hindered(&error);
                 self.pause(PAUSE).await;
             }
         }
     }
 
-    /// Leases for one attempt. A batch that is not full waits a while for more.
-    async fn next(&mut self) -> Result<Vec<S::Item>, commit::Error> {
-        let size = self.pace.batch.get();
+    /// One permit for each attempt that may begin now. A batch is one attempt.
+    fn permits(&self, first: A::Permit) -> Vec<A::Permit> {
+        let mut permits = vec![first];
+        let places = self.pace.concurrency.get().saturating_sub(self.running.len()).min(TOGETHER);
+        while self.pace.batch.get() == 1 && permits.len() < places {
+            match self.attempts.free_permit() {
+                Some(permit) => permits.push(permit),
+                None => break,
+            }
+        }
+        permits
+    }
+
+    /// Begins the attempts at what was leased.
+    fn begin(&mut self, items: Vec<S::Item>, permits: Vec<A::Permit>) {
+        let is_batch = self.pace.batch.get() > 1;
+        let parts: Vec<_> =
+            if is_batch { vec![items] } else { items.into_iter().map(|item| vec![item]).collect() };
+        for (items, permit) in parts.into_iter().zip(permits) {
+            let (source, attempts) = (self.source.clone(), self.attempts.clone());
+            self.running.push(attempt(source, attempts, self.clock.clone(), items, permit).boxed());
+        }
+        // They begin now, whatever comes first hereafter.
+        _ = self.running.next().now_or_never();
+    }
+
+    /// Leases for so many attempts, or for one at a batch, which waits a while for more if it is not full.
+    async fn next(&mut self, attempts: usize) -> Result<Vec<S::Item>, commit::Error> {
+        let size = self.pace.batch.get().max(attempts);
         let mut items = self.take(size).await?;
         if items.is_empty() || items.len() >= size || self.pace.fill.is_zero() {
             return Ok(items);

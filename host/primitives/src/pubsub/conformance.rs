@@ -1,4 +1,4 @@
-//! One test for each law of [`Publisher`](super::Publisher) and of [`Queue`](super::queue::Queue), which every engine
+//! One test for each law of [`Publisher`](super::Publisher) and of [`Queue`], which every engine
 //! runs.
 //!
 //! ```text

@@ -197,6 +197,13 @@ impl Attempts<Taken> for Subscriber {
         }
     }
 
+    fn free_permit(&self) -> Option<Self::Permit> {
+        match &self.otherwise {
+            Some(Destination::Component(target)) if self.routes.is_empty() => target.free_permit().map(Some),
+            _ => Some(None),
+        }
+    }
+
     async fn attempt(&self, items: &[Taken], permit: Self::Permit) -> Vec<Outcome> {
         match items {
             [only] if !self.batch => vec![self.one(&only.delivery, permit).await],
