@@ -72,7 +72,7 @@ fn a_call_that_does_not_finish_within_the_grace_period_is_given_up() {
     until("the call is in flight", || host.metric("mecha_calls_in_flight", &[]) == 1.0);
     host.signal(Signal::TERM);
     assert_eq!(host.wait().code(), Some(0));
-    assert!(host.log().contains("not finish"), "{}", host.log());
+    host.wait_for_log("not finish");
 }
 
 #[test]
