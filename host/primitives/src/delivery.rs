@@ -27,6 +27,17 @@ pub enum Outcome {
     Returned,
 }
 
+impl Outcome {
+    /// Why it is not done; empty if it is, or if there was no attempt.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Retry { why, .. } | Self::Reject { why } => why,
+            Self::Done | Self::Returned => "",
+        }
+    }
+}
+
 /// What a settlement made of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
+use mecha_primitives::class::Class;
 use wasmtime::component::Linker;
 
-use crate::call::Data;
+use crate::{
+    call::{Call, Data},
+    gate::{Need, Operation, Refused},
+    grants::Grants,
+};
 
 pub(crate) mod bindings;
 pub(crate) mod host;
@@ -25,6 +30,21 @@ pub(crate) fn link(linker: &mut Linker<Data>) -> wasmtime::Result<()> {
     jobs::link(linker)?;
     pubsub::link(linker)?;
     state::link(linker)
+}
+
+/// Looks a name up in what the call was granted: the gate's operation `open` of a primitive.
+fn granted<G>(
+    call: &Call,
+    primitive: &'static str,
+    find: impl FnOnce(&Grants) -> Option<G>,
+) -> Result<Option<G>, Refused> {
+    let mut entered = call.enter(Operation { primitive, verb: "open", need: Need::Nothing })?;
+    let found = find(&call.shared.grants);
+    match found {
+        Some(_) => entered.succeed(),
+        None => entered.fail(Class::NotFound),
+    }
+    Ok(found)
 }
 
 fn millis(time: Duration) -> u64 {

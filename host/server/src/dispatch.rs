@@ -3,6 +3,7 @@
 //! | module | idea |
 //! |---|---|
 //! | [`http`] | a request, and its answer |
+//! | [`attempts`] | a call for something leased |
 //! | [`calls`] | components that call components, and people who do |
 
 use std::{
@@ -20,6 +21,7 @@ use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
 
 use crate::{apps::Target, clock::Randomness, metrics::Metrics, shutdown::Shutdown, trace};
 
+pub mod attempts;
 pub mod calls;
 pub mod http;
 

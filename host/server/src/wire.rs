@@ -200,18 +200,12 @@ impl Wiring<'_> {
     }
 
     fn target(&self, grant: &manifest::InvokeGrant) -> grants::Target {
-        let methods = match &grant.methods {
-            manifest::Allowed::All => None,
-            manifest::Allowed::Only(names) => Some(names.iter().map(|name| name.value.clone()).collect()),
-        };
+        let methods = allowed(&grant.methods);
         grants::Target { component: grant.component.clone(), methods, invoker: self.board.clone() }
     }
 
     fn output(&self, grant: &manifest::OutputGrant) -> Option<grants::Output> {
-        let operations = match &grant.operations {
-            manifest::Allowed::All => None,
-            manifest::Allowed::Only(names) => Some(names.iter().map(|name| name.value.clone()).collect()),
-        };
+        let operations = allowed(&grant.operations);
         let output = self.outputs.get(&grant.output)?.clone();
         Some(grants::Output { name: grant.output.clone(), output, operations })
     }
@@ -272,6 +266,14 @@ impl Wiring<'_> {
             }
         }
         Ok(routes)
+    }
+}
+
+/// The names that are allowed; `None`: all.
+fn allowed(by: &manifest::Allowed) -> Option<Arc<[String]>> {
+    match by {
+        manifest::Allowed::All => None,
+        manifest::Allowed::Only(names) => Some(names.iter().map(|name| name.value.clone()).collect()),
     }
 }
 

@@ -9,7 +9,7 @@ use wasmtime::{
     component::{HasSelf, Linker, Resource},
 };
 
-use super::millis;
+use super::{granted, millis};
 use crate::{
     bindings::mecha::bindings::{
         outputs,
@@ -32,21 +32,11 @@ type Answer<T> = Result<Result<T, Error>>;
 
 impl outputs::Host for Data {
     async fn open(&mut self, name: String) -> Answer<Resource<Handle>> {
-        let mut entered =
-            match self.call.enter(Operation { primitive: "bindings", verb: "open", need: Need::Nothing }) {
-                Ok(entered) => entered,
-                Err(refused) => return Ok(Err(refused.into())),
-            };
-        match self.call.shared.grants.output(&name) {
-            Some(grant) => {
-                entered.succeed();
-                Ok(Ok(self.table.push(Handle(grant))?))
-            }
-            None => {
-                entered.fail(Class::NotFound);
-                Ok(Err(Error::NoSuchBinding(name)))
-            }
-        }
+        Ok(match granted(&self.call, "bindings", |grants| grants.output(&name)) {
+            Ok(Some(grant)) => Ok(self.table.push(Handle(grant))?),
+            Ok(None) => Err(Error::NoSuchBinding(name)),
+            Err(refused) => Err(refused.into()),
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use wasmtime::{
     component::{HasSelf, Linker, Resource},
 };
 
-use super::millis;
+use super::{granted, millis};
 use crate::{
     bindings::mecha::invoke::{
         targets,
@@ -35,21 +35,11 @@ type Answer<T> = Result<Result<T, Error>>;
 
 impl targets::Host for Data {
     async fn open(&mut self, name: String) -> Answer<Resource<Handle>> {
-        let mut entered =
-            match self.call.enter(Operation { primitive: "invoke", verb: "open", need: Need::Nothing }) {
-                Ok(entered) => entered,
-                Err(refused) => return Ok(Err(refused.into())),
-            };
-        match self.call.shared.grants.target(&name) {
-            Some(grant) => {
-                entered.succeed();
-                Ok(Ok(self.table.push(Handle(grant))?))
-            }
-            None => {
-                entered.fail(Class::NotFound);
-                Ok(Err(Error::NoSuchTarget(name)))
-            }
-        }
+        Ok(match granted(&self.call, "invoke", |grants| grants.target(&name)) {
+            Ok(Some(grant)) => Ok(self.table.push(Handle(grant))?),
+            Ok(None) => Err(Error::NoSuchTarget(name)),
+            Err(refused) => Err(refused.into()),
+        })
     }
 }
 

@@ -16,7 +16,7 @@ use wasmtime::{
     component::{HasSelf, Linker, Resource},
 };
 
-use super::millis;
+use super::{granted, millis};
 use crate::{
     bindings::mecha::pubsub::{
         topics,
@@ -39,21 +39,11 @@ type Answer<T> = Result<Result<T, Error>>;
 
 impl topics::Host for Data {
     async fn open(&mut self, name: String) -> Answer<Resource<Handle>> {
-        let mut entered =
-            match self.call.enter(Operation { primitive: "pubsub", verb: "open", need: Need::Nothing }) {
-                Ok(entered) => entered,
-                Err(refused) => return Ok(Err(refused.into())),
-            };
-        match self.call.shared.grants.topic(&name) {
-            Some(grant) => {
-                entered.succeed();
-                Ok(Ok(self.table.push(Handle(grant))?))
-            }
-            None => {
-                entered.fail(Class::NotFound);
-                Ok(Err(Error::NoSuchTopic(name)))
-            }
-        }
+        Ok(match granted(&self.call, "pubsub", |grants| grants.topic(&name)) {
+            Ok(Some(grant)) => Ok(self.table.push(Handle(grant))?),
+            Ok(None) => Err(Error::NoSuchTopic(name)),
+            Err(refused) => Err(refused.into()),
+        })
     }
 }
 

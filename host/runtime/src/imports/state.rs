@@ -1,15 +1,13 @@
 //! `mecha:state`: looks the store up in the call's grants, passes the gate, calls, converts.
 
 use futures_util::stream::{self, StreamExt as _};
-use mecha_primitives::{
-    class::Class,
-    state::{self as seam, Action, Key},
-};
+use mecha_primitives::state::{self as seam, Action, Key};
 use wasmtime::{
     Result,
     component::{HasSelf, Linker, Resource},
 };
 
+use super::granted;
 use crate::{
     bindings::mecha::state::{
         bulk::{self, DeleteRequest, SetRequest},
@@ -18,7 +16,6 @@ use crate::{
         types::{self, Entry, Error, Item, KeyPage, Precondition, SetOptions},
     },
     call::Data,
-    gate::{Need, Operation},
     grants::{Access, Store as Grant},
 };
 
@@ -48,23 +45,10 @@ type Answer<T> = Result<Result<T, Error>>;
 
 impl stores::Host for Data {
     async fn open(&mut self, name: String) -> Answer<Resource<Handle>> {
-        let found = match self.call.enter(Operation { primitive: "state", verb: "open", need: Need::Nothing })
-        {
+        Ok(match granted(&self.call, "state", |grants| grants.store(&name)) {
+            Ok(Some(grant)) => Ok(self.table.push(Handle(grant))?),
+            Ok(None) => Err(Error::NoSuchStore(name)),
             Err(refused) => Err(refused.into()),
-            Ok(mut entered) => match self.call.shared.grants.store(&name) {
-                Some(grant) => {
-                    entered.succeed();
-                    Ok(grant)
-                }
-                None => {
-                    entered.fail(Class::NotFound);
-                    Err(Error::NoSuchStore(name))
-                }
-            },
-        };
-        Ok(match found {
-            Ok(grant) => Ok(self.table.push(Handle(grant))?),
-            Err(error) => Err(error),
         })
     }
 }

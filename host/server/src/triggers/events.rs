@@ -15,12 +15,8 @@ use mecha_primitives::{
         queue::Delivery,
     },
 };
-use mecha_runtime::{
-    exports::events::{handle, handle_batch},
-    fault::{Fault, Kind},
-};
+use mecha_runtime::exports::events::{handle, handle_batch};
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio_util::task::AbortOnDropHandle;
 
 use super::sink::Sink;
 use crate::{
@@ -83,30 +79,22 @@ impl Subscriber {
         permit: OwnedSemaphorePermit,
     ) -> Vec<Outcome> {
         let Some(first) = deliveries.first() else { return vec![] };
+        let trace = first.event.event.extension("traceparent").map(str::to_owned);
         let occasion = Occasion {
             attempt: first.attempt,
-            traceparent: first.event.event.extension("traceparent"),
+            traceparent: trace.as_deref(),
             ..Occasion::new(Trigger::Event(self.name.clone()))
         };
-        let identity = self.dispatcher.identify(target, occasion);
-        let (dispatcher, target, name) = (self.dispatcher.clone(), target.clone(), self.name.clone());
-        let (count, batch) = (deliveries.len(), self.batch);
-        let task = tokio::spawn(async move {
-            let call = async {
-                match batch {
-                    true => handle_batch(&target.micrologic, identity.clone(), &name, &deliveries).await,
-                    false => handle(&target.micrologic, identity.clone(), &name, &deliveries[0])
-                        .await
-                        .map(|one| vec![one]),
+        let (name, count, batch) = (self.name.clone(), deliveries.len(), self.batch);
+        let answer = self.dispatcher.attempt(target, occasion, permit, |target, identity| async move {
+            match batch {
+                true => handle_batch(&target.micrologic, identity, &name, &deliveries).await,
+                false => {
+                    handle(&target.micrologic, identity, &name, &deliveries[0]).await.map(|one| vec![one])
                 }
-            };
-            dispatcher.run(&target, &identity, permit, call).await
+            }
         });
-        match AbortOnDropHandle::new(task).await {
-            Ok(Ok(outcomes)) => outcomes,
-            Ok(Err(fault)) => vec![retry(&fault); count],
-            Err(error) => vec![Outcome::Retry { after: None, why: error.to_string().into() }; count],
-        }
+        answer.await.unwrap_or_else(|outcome| vec![outcome; count])
     }
 
     /// A permit, if there is one early enough for a whole call within the lease. Who waits longer lets the event go back.
@@ -171,17 +159,6 @@ impl Subscriber {
     }
 }
 
-/// A call that gave no answer is tried again.
-pub(super) fn retry(fault: &Fault) -> Outcome {
-    // The last line of a chain of errors says what the matter is.
-    let detail = fault.detail.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().trim();
-    let why = match fault.kind {
-        Kind::Trap | Kind::Exit => format!("{}: {detail}", fault.kind.as_str()),
-        kind => kind.as_str().to_owned(),
-    };
-    Outcome::Retry { after: None, why: why.into() }
-}
-
 #[async_trait]
 impl Attempts<Taken> for Subscriber {
     /// The component's, if it can only be one. Otherwise the event says whose it is, and the attempt waits for it.
@@ -217,10 +194,7 @@ impl Attempts<Taken> for Subscriber {
     fn settled(&self, item: &Taken, outcome: &Outcome, settled: &Settled) {
         let (app, subscription, delivery) = (&self.app, &self.name, &item.delivery);
         let (topic, event, attempt) = (&delivery.topic, delivery.event.event.id(), delivery.attempt);
-        let why = match outcome {
-            Outcome::Retry { why, .. } | Outcome::Reject { why } => why,
-            _ => "",
-        };
+        let why = outcome.why();
         match settled {
             Settled::Done => {}
             Settled::Later(at) => {

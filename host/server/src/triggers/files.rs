@@ -21,9 +21,7 @@ use mecha_primitives::{
 };
 use mecha_runtime::exports::inputs::{Input, handle};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_util::task::AbortOnDropHandle;
 
-use super::events::retry;
 use crate::{
     apps::Target,
     dispatch::{Dispatcher, Occasion},
@@ -192,17 +190,10 @@ impl Reader {
             attempt: file.attempt,
         };
         let occasion = Occasion { attempt: file.attempt, ..Occasion::new(Trigger::Input(self.name.clone())) };
-        let identity = self.dispatcher.identify(&self.target, occasion);
-        let (dispatcher, target) = (self.dispatcher.clone(), self.target.clone());
-        let task = tokio::spawn(async move {
-            let call = handle(&target.micrologic, identity.clone(), input);
-            dispatcher.run(&target, &identity, permit, call).await
+        let answer = self.dispatcher.attempt(&self.target, occasion, permit, |target, identity| async move {
+            handle(&target.micrologic, identity, input).await
         });
-        match AbortOnDropHandle::new(task).await {
-            Ok(Ok((outcome, _))) => outcome,
-            Ok(Err(fault)) => retry(&fault),
-            Err(error) => Outcome::Retry { after: None, why: error.to_string().into() },
-        }
+        answer.await.map_or_else(|outcome| outcome, |(outcome, _)| outcome)
     }
 }
 
@@ -223,10 +214,7 @@ impl Attempts<File> for Reader {
 
     fn settled(&self, item: &File, outcome: &Outcome, settled: &Settled) {
         let (input, file, attempt) = (&self.name, &item.entry.name, item.attempt);
-        let why = match outcome {
-            Outcome::Retry { why, .. } | Outcome::Reject { why } => why,
-            _ => "",
-        };
+        let why = outcome.why();
         match settled {
             Settled::Done => {}
             Settled::Later(_) => tracing::info!(%input, file, attempt, why, "file is tried again later"),

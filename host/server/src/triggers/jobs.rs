@@ -12,9 +12,7 @@ use mecha_primitives::{
 };
 use mecha_runtime::exports::jobs::handle;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_util::task::AbortOnDropHandle;
 
-use super::events::retry;
 use crate::{
     apps::Target,
     dispatch::{Dispatcher, Occasion},
@@ -43,25 +41,16 @@ impl Attempts<Item> for Ticker {
         let late = self.dispatcher.clock.now().since(item.due);
         tracing::debug!(app = %self.app, job = %item.job, due = item.due.0, late_ms = late.as_millis(), "run is due");
         let occasion = Occasion { attempt: item.attempt, ..Occasion::new(Trigger::Job(item.job.clone())) };
-        let identity = self.dispatcher.identify(&self.target, occasion);
-        let (dispatcher, target, item) = (self.dispatcher.clone(), self.target.clone(), item.clone());
-        let task = tokio::spawn(async move {
-            let call = handle(&target.micrologic, identity.clone(), &item);
-            dispatcher.run(&target, &identity, permit, call).await
+        let item = item.clone();
+        let answer = self.dispatcher.attempt(&self.target, occasion, permit, |target, identity| async move {
+            handle(&target.micrologic, identity, &item).await
         });
-        vec![match AbortOnDropHandle::new(task).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(fault)) => retry(&fault),
-            Err(error) => Outcome::Retry { after: None, why: error.to_string().into() },
-        }]
+        vec![answer.await.unwrap_or_else(|outcome| outcome)]
     }
 
     fn settled(&self, item: &Item, outcome: &Outcome, settled: &Settled) {
         let (app, name, job, due, attempt) = (&self.app, &self.name, &item.job, item.due.0, item.attempt);
-        let why = match outcome {
-            Outcome::Retry { why, .. } | Outcome::Reject { why } => why,
-            _ => "",
-        };
+        let why = outcome.why();
         match settled {
             Settled::Done => {}
             Settled::Later(at) => {
