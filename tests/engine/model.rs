@@ -138,7 +138,7 @@ impl Random {
             }
             5 => Action::Delete,
             6 => Action::Check,
-            _ => Action::Add { delta: self.delta(), ttl, version: self.version() },
+            _ => Action::Add { delta: self.delta(), ttl, version: self.version(), told: true },
         };
         Step { key: self.key(), expect, action }
     }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use bytes::Bytes;
 use mecha_primitives::{
     clock::Timestamp,
-    commit::{Action, Batch, Change, Committed, Error, Record, Stamp, Version, account},
+    commit::{Action, Batch, Change, Committed, Error, Quota, Record, Stamp, Version, account},
 };
 
 /// Engines clear away so many expired records with a commit, and more with a large one.
@@ -91,9 +91,9 @@ impl Model {
     }
 
     fn apply(&mut self, now: Timestamp, batch: &Batch) -> Result<Committed, Error> {
-        for (check, wanted) in batch.checks.iter().enumerate() {
+        for wanted in &batch.checks {
             if !wanted.expect.holds(self.version(&wanted.key, now)) {
-                return Err(Error::Stale { check });
+                return Err(Error::Stale { key: wanted.key.clone() });
             }
         }
         let (mut after, mut sums) = self.changed(now, &batch.changes)?;
@@ -102,11 +102,11 @@ impl Model {
             let over = |before, after| after > before && after > quota.max_bytes;
             if over(used(self), used(&after)) {
                 if self.sweep(now, usize::MAX) == 0 {
-                    return Err(Error::Quota { max_bytes: quota.max_bytes });
+                    return Err(full(quota));
                 }
                 (after, sums) = self.changed(now, &batch.changes)?;
                 if over(used(self), used(&after)) {
-                    return Err(Error::Quota { max_bytes: quota.max_bytes });
+                    return Err(full(quota));
                 }
             }
         }
@@ -138,7 +138,7 @@ impl Model {
             Action::Put(record) => {
                 self.records.insert(change.key.clone(), record.clone());
             }
-            Action::Add { delta, expires_at, version } => {
+            Action::Add { delta, expires_at, version, .. } => {
                 let new = Record {
                     version: *version,
                     expires_at: *expires_at,
@@ -186,4 +186,8 @@ fn footprint(key: &[u8], record: &Record) -> u64 {
     let expiry = if record.expires_at.is_some() { 9 } else { 1 };
     let media_type = 1 + record.media_type.as_ref().map_or(0, |text| text.len());
     (key.len() + 1 + Version::LEN + expiry + media_type + record.value.len()) as u64
+}
+
+fn full(quota: &Quota) -> Error {
+    Error::Quota { account: quota.account.clone(), max_bytes: quota.max_bytes }
 }

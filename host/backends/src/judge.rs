@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use mecha_primitives::{
     clock::Timestamp,
-    commit::{self, Action, Batch, Change, Committed, Quota, Record, Stamp, Version, account},
+    commit::{self, Action, Batch, Change, Committed, Quota, Record, Seen, Span, Stamp, Version, account},
 };
 
 /// What a batch is judged against and written to.
@@ -19,6 +19,14 @@ pub(crate) trait Rows {
 
     /// The version under a key, if its record has not expired.
     fn live_version(&self, key: &[u8], now: Timestamp) -> Result<Option<Version>, Self::Error>;
+
+    /// Shows the live records of a span in order, until one time `more` is false.
+    fn list(
+        &self,
+        span: &Span,
+        now: Timestamp,
+        more: &mut dyn FnMut(&[u8], Version) -> bool,
+    ) -> Result<(), Self::Error>;
 
     /// The record under a key, expired or not.
     fn record(&self, key: &[u8]) -> Result<Option<Record>, Self::Error>;
@@ -99,10 +107,15 @@ impl<E> From<commit::Error> for Rejection<E> {
 type Overlay = BTreeMap<Bytes, Option<Record>>;
 
 fn apply<R: Rows>(rows: &mut R, now: Timestamp, batch: &Batch) -> Result<Committed, Rejection<R::Error>> {
-    for (check, wanted) in batch.checks.iter().enumerate() {
+    for wanted in &batch.checks {
         let found = rows.live_version(&wanted.key, now).map_err(Rejection::Failed)?;
         if !wanted.expect.holds(found) {
-            return Err(commit::Error::Stale { check }.into());
+            return Err(commit::Error::Stale { key: wanted.key.clone() }.into());
+        }
+    }
+    for seen in &batch.spans {
+        if let Some(key) = changed(rows, seen, now).map_err(Rejection::Failed)? {
+            return Err(commit::Error::Stale { key }.into());
         }
     }
     let mut overlay = Overlay::new();
@@ -122,6 +135,23 @@ fn apply<R: Rows>(rows: &mut R, now: Timestamp, batch: &Batch) -> Result<Committ
         rows.set_number(number);
     }
     Ok(Committed { number, sums })
+}
+
+/// The first key of which what was listed is no longer true.
+fn changed<R: Rows>(rows: &R, seen: &Seen, now: Timestamp) -> Result<Option<Bytes>, R::Error> {
+    let mut left = seen.records.iter();
+    let mut other = None;
+    rows.list(&seen.span, now, &mut |key, version| {
+        let expected = left.next();
+        if expected.is_some_and(|(known, seen)| *known == key && *seen == version) {
+            return true;
+        }
+        // Whichever comes first is what appeared, changed or has gone.
+        let first = expected.map_or(key, |(known, _)| key.min(known));
+        other = Some(Bytes::copy_from_slice(first));
+        false
+    })?;
+    Ok(other.or_else(|| left.next().map(|(key, _)| key.clone())))
 }
 
 /// Decides one change and notes it in the overlay.
@@ -169,7 +199,7 @@ fn judge<R: Rows>(
                 }
             }
         }
-        Action::Add { delta, expires_at, version } => {
+        Action::Add { delta, expires_at, version, .. } => {
             let old = seen(rows, now, overlay, &change.key)?;
             let new = added(index, old.as_ref(), *delta)?;
             sum = Some(new);
@@ -233,6 +263,9 @@ fn within<R: Rows>(
     };
     match has_room(rows).map_err(Rejection::Failed)? {
         true => Ok(()),
-        false => Err(commit::Error::Quota { max_bytes: quota.max_bytes }.into()),
+        false => {
+            let Quota { account, max_bytes } = quota.clone();
+            Err(commit::Error::Quota { account, max_bytes }.into())
+        }
     }
 }

@@ -118,6 +118,15 @@ pub struct Check {
     pub expect: Expect,
 }
 
+/// What was listed, and must still be so when the batch is committed: the live records of `span` are exactly these,
+/// in order. Seen, like a [`Check`], before any of the batch's own changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Never in reverse.
+    pub span: Span,
+    pub records: Vec<(Bytes, Version)>,
+}
+
 /// One change of a batch. Its expectation is judged in order: it sees the changes before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -138,6 +147,8 @@ pub enum Action {
         delta: i64,
         expires_at: Option<Timestamp>,
         version: Version,
+        /// Whether somebody wants to know the new number. If not, a unit of work need not read the old one.
+        told: bool,
     },
     /// Puts a record under a key that is the change's key and a [`Stamp`]: the number that the engine gives the
     /// commit, and `ordinal`. Keys with one prefix are therefore in the order of their commits, whoever made them,
@@ -210,6 +221,7 @@ pub struct Quota {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {
     pub checks: Vec<Check>,
+    pub spans: Vec<Seen>,
     pub changes: Vec<Change>,
     pub quotas: Vec<Quota>,
 }
@@ -229,7 +241,8 @@ impl Batch {
                 }
         });
         let checks = self.checks.iter().map(|check| check.key.len() + 32);
-        changes.chain(checks).sum()
+        let listed = self.spans.iter().flat_map(|seen| &seen.records).map(|(key, _)| key.len() + 32);
+        changes.chain(checks).chain(listed).sum()
     }
 }
 
@@ -246,9 +259,9 @@ pub struct Committed {
 /// was applied.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// A check failed: what was read has changed since.
-    #[error("a value that was read has changed since (check {check})")]
-    Stale { check: usize },
+    /// What was read or listed has changed since: the record under this key.
+    #[error("what was read has changed since: {}", String::from_utf8_lossy(key))]
+    Stale { key: Bytes },
     /// A change's expectation failed; `found` is the version that is there.
     #[error("a precondition did not hold (change {change})")]
     Conflict { change: usize, found: Option<Version> },
@@ -259,7 +272,10 @@ pub enum Error {
     #[error("the number would leave 64 bits")]
     Overflow { change: usize },
     #[error("quota of {max_bytes} bytes exceeded")]
-    Quota { max_bytes: u64 },
+    Quota { account: Bytes, max_bytes: u64 },
+    /// A unit of work holds as much as it may: so many reads and writes, or so many bytes of them.
+    #[error("an atomic call reads and writes at most {max} {what}")]
+    Held { what: &'static str, max: usize },
     /// The queue is full.
     #[error("too many writes are waiting")]
     Busy(Option<Duration>),
@@ -277,7 +293,7 @@ impl Error {
         match self {
             Self::Stale { .. } | Self::Conflict { .. } => Class::Conflict,
             Self::NotANumber { .. } | Self::Overflow { .. } => Class::Invalid,
-            Self::Quota { .. } => Class::Quota,
+            Self::Quota { .. } | Self::Held { .. } => Class::Quota,
             Self::Busy(after) => Class::Busy(*after),
             Self::Unavailable(_) => Class::Unavailable,
             Self::Unknown(_) => Class::Timeout,
@@ -316,6 +332,11 @@ pub trait Snapshot: Send + Sync {
     /// The live record under `key`.
     async fn get(&self, key: &[u8]) -> Result<Option<Record>, Error>;
 
+    /// As [`get`](Self::get), but a unit of work does not remember it: whether it commits does not depend on it.
+    async fn peek(&self, key: &[u8]) -> Result<Option<Record>, Error> {
+        self.get(key).await
+    }
+
     /// Live records of `span`, as many as `budget` allows.
     async fn scan(&self, span: &Span, budget: Budget) -> Result<Slice, Error>;
 }
@@ -328,6 +349,7 @@ pub trait Snapshot: Send + Sync {
 /// - What a snapshot shows does not change.                          `a_snapshot_does_not_change`
 /// - A scan keeps to its span, its order and its budget.             `a_scan_keeps_to_its_span_and_budget`
 /// - Checks see what was there before the batch.                     `checks_see_what_was_before_the_batch`
+/// - What was listed is exactly what is there, or nothing happens.   `a_changed_listing_refuses_the_batch`
 /// - Expectations see the batch's own earlier changes.               `expectations_see_earlier_changes`
 /// - Numbers grow with commits, whoever makes them, and for ever.    `numbers_grow_with_commits`
 /// - Keys that one batch appends share its number.                   `appended_keys_share_the_number`
@@ -352,6 +374,21 @@ pub trait Engine: fmt::Debug + fmt::Display + Send + Sync + 'static {
 
     /// Applies the batch durably and as a whole. A dropped future may still commit.
     async fn commit(&self, batch: Batch) -> Result<Committed, Error>;
+
+    /// Does something once what this has committed is there for all to see. That is now, unless this is a unit of work.
+    fn afterwards(&self, act: Box<dyn FnOnce() + Send>) {
+        act();
+    }
+
+    /// Tells a unit of work who can make room if its commit finds the account full. Others have said so already.
+    fn on_full(&self, _account: Bytes, _room: Arc<dyn Room>) {}
+}
+
+/// Makes room in an account that is full, if that is what its owner wants.
+#[async_trait]
+pub trait Room: Send + Sync {
+    /// Waits for room, or makes it. Whether it is worth another try.
+    async fn make(&self, deadline: Timestamp) -> bool;
 }
 
 /// Hears what an engine does, for the operator's metrics. Called on the engine's own thread: be quick.

@@ -191,7 +191,9 @@ impl From<commit::Error> for Error {
     fn from(error: commit::Error) -> Self {
         match error {
             commit::Error::Stale { .. } | commit::Error::Conflict { .. } => Self::Busy(None),
-            commit::Error::Quota { .. } => Self::QuotaExceeded(error.to_string()),
+            commit::Error::Quota { .. } | commit::Error::Held { .. } => {
+                Self::QuotaExceeded(error.to_string())
+            }
             commit::Error::Busy(after) => Self::Busy(after),
             commit::Error::Unavailable(why) => Self::Unavailable(why.to_string()),
             commit::Error::Unknown(_) => Self::Timeout,

@@ -128,9 +128,10 @@ impl Error {
 impl From<commit::Error> for Error {
     fn from(error: commit::Error) -> Self {
         match error {
-            commit::Error::Quota { max_bytes } => {
+            commit::Error::Quota { max_bytes, .. } => {
                 Self::QuotaExceeded(format!("the topic holds {max_bytes} bytes, which is all that it may"))
             }
+            commit::Error::Held { .. } => Self::QuotaExceeded(error.to_string()),
             commit::Error::Busy(after) => Self::Busy(after),
             commit::Error::Unknown(_) => Self::Timeout,
             other => Self::Unavailable(other.to_string()),

@@ -129,6 +129,8 @@ pub enum Action {
         delta: i64,
         ttl: Option<Duration>,
         version: Version,
+        /// Whether the new value is wanted: an addition without is no read.
+        told: bool,
     },
 }
 

@@ -38,7 +38,7 @@ impl Workload {
         let changes = if rng.random_bool(0.5) { 1 } else { rng.random_range(2..10) };
         let changes = (0..changes).map(|_| self.change(rng, model, now)).collect();
         let quotas = if rng.random_bool(0.15) { vec![quota(rng)] } else { vec![] };
-        Batch { checks, changes, quotas }
+        Batch { checks, spans: vec![], changes, quotas }
     }
 
     fn change(&mut self, rng: &mut StdRng, model: &Model, now: Timestamp) -> Change {
@@ -59,7 +59,7 @@ impl Workload {
             57..62 => return Change { key: stamped(rng, model), expect: None, action: Action::Delete },
             62..78 => {
                 let delta = if rng.random_bool(0.1) { i64::MAX / 2 } else { rng.random_range(-9..10) };
-                (key, Action::Add { delta, expires_at, version })
+                (key, Action::Add { delta, expires_at, version, told: true })
             }
             78..82 => {
                 let last = (0..rng.random_range(0..4)).map(|_| stamped(rng, model)).collect();

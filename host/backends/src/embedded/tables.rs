@@ -1,9 +1,11 @@
 //! The rows of one write transaction: records, and what is kept true beside them.
 
+use std::ops::Bound;
+
 use bytes::Bytes;
 use mecha_primitives::{
     clock::Timestamp,
-    commit::{Record, Version, account},
+    commit::{Record, Span, Version, account},
 };
 use redb::{ReadableTable as _, StorageError, Table};
 
@@ -29,6 +31,26 @@ impl Rows for Tables<'_> {
         let Some(bytes) = self.records.get(key)? else { return Ok(None) };
         let head = record::head(bytes.value()).ok_or_else(|| damaged(key))?;
         Ok(head.is_live(now).then_some(head.version))
+    }
+
+    fn list(
+        &self,
+        span: &Span,
+        now: Timestamp,
+        more: &mut dyn FnMut(&[u8], Version) -> bool,
+    ) -> Result<(), StorageError> {
+        if span.end.as_ref().is_some_and(|end| *end <= span.start) {
+            return Ok(());
+        }
+        let end = span.end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        for entry in self.records.range::<&[u8]>((Bound::Included(&*span.start), end))? {
+            let (key, bytes) = entry?;
+            let head = record::head(bytes.value()).ok_or_else(|| damaged(key.value()))?;
+            if head.is_live(now) && !more(key.value(), head.version) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn record(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {

@@ -3,12 +3,13 @@
 use std::{
     collections::{BTreeSet, HashMap},
     convert::Infallible,
+    ops::Bound,
 };
 
 use bytes::Bytes;
 use mecha_primitives::{
     clock::Timestamp,
-    commit::{Record, Version, account},
+    commit::{Record, Span, Version, account},
 };
 use rpds::RedBlackTreeMapSync;
 
@@ -34,6 +35,25 @@ impl crate::judge::Rows for Rows {
 
     fn live_version(&self, key: &[u8], now: Timestamp) -> Result<Option<Version>, Infallible> {
         Ok(self.records.get(key).filter(|record| record.is_live(now)).map(|record| record.version))
+    }
+
+    fn list(
+        &self,
+        span: &Span,
+        now: Timestamp,
+        more: &mut dyn FnMut(&[u8], Version) -> bool,
+    ) -> Result<(), Infallible> {
+        if span.end.as_ref().is_some_and(|end| *end <= span.start) {
+            return Ok(());
+        }
+        let end = span.end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let range = self.records.range::<[u8], _>((Bound::Included(&*span.start), end));
+        for (key, record) in range.filter(|(_, record)| record.is_live(now)) {
+            if !more(key, record.version) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn record(&self, key: &[u8]) -> Result<Option<Record>, Infallible> {

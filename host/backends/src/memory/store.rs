@@ -185,7 +185,7 @@ impl Entries {
                 let item = Item { value, version, content_type, expires_at };
                 (Some(item), Applied { version: Some(version), sum: None })
             }
-            Action::Add { delta, ttl, version } => {
+            Action::Add { delta, ttl, version, .. } => {
                 let (item, sum) = add(found, delta, ttl.map(|ttl| now + ttl), version)?;
                 (Some(item), Applied { version: Some(version), sum: Some(sum) })
             }

@@ -261,7 +261,7 @@ impl Jobs {
         }
         let growth = i64::from(new.is_some()) - i64::from(old.is_some());
         if growth != 0 {
-            let action = Action::Add { delta: growth, expires_at: None, version };
+            let action = Action::Add { delta: growth, expires_at: None, version, told: false };
             changes.push(change(self.key(b"n", b""), action));
         }
         changes
@@ -270,7 +270,7 @@ impl Jobs {
     fn batch(&self, changes: Vec<Change>) -> Batch {
         let quota =
             self.options.max_bytes.map(|max_bytes| Quota { account: self.account.clone(), max_bytes });
-        Batch { checks: vec![], changes, quotas: quota.into_iter().collect() }
+        Batch { changes, quotas: quota.into_iter().collect(), ..Batch::default() }
     }
 
     fn version(&self) -> Version {

@@ -292,7 +292,7 @@ impl Topic {
             let quotas = publication.quota.iter().cloned().collect();
             // If nobody waits for the end of it, the groups are to look all the same.
             let waking = Waking(Some(&publication));
-            let outcome = self.engine.commit(Batch { checks: vec![], changes, quotas }).await;
+            let outcome = self.engine.commit(Batch { changes, quotas, ..Batch::default() }).await;
             match outcome {
                 Ok(_) => return Ok(()),
                 // It may be there: dropping `waking` says so.
@@ -336,7 +336,7 @@ impl Topic {
     }
 
     fn too_full(&self) -> Error {
-        commit::Error::Quota { max_bytes: self.options.max_bytes }.into()
+        commit::Error::Quota { account: self.keys.account(), max_bytes: self.options.max_bytes }.into()
     }
 
     /// Removes the oldest events. Whether there was one. Groups that have not had them find them gone.

@@ -44,8 +44,8 @@ impl Records {
             }),
             Action::Delete => commit::Action::Delete,
             Action::Check => commit::Action::Verify,
-            Action::Add { delta, ttl, version } => {
-                commit::Action::Add { delta, expires_at: expires_at(ttl), version }
+            Action::Add { delta, ttl, version, told } => {
+                commit::Action::Add { delta, expires_at: expires_at(ttl), version, told }
             }
         };
         Change { key: bytes_of(&step.key), expect: step.expect, action }
@@ -116,7 +116,9 @@ impl From<commit::Error> for Error {
             commit::Error::NotANumber { .. } | commit::Error::Overflow { .. } => {
                 Self::InvalidArgument(error.to_string())
             }
-            commit::Error::Quota { .. } => Self::QuotaExceeded(error.to_string()),
+            commit::Error::Quota { .. } | commit::Error::Held { .. } => {
+                Self::QuotaExceeded(error.to_string())
+            }
             commit::Error::Busy(after) => Self::Busy(after),
             commit::Error::Unavailable(why) => Self::Unavailable(why.to_string()),
             commit::Error::Unknown(_) => Self::Timeout,
@@ -130,9 +132,12 @@ fn failure(error: commit::Error) -> Failure {
         E::Conflict { change, .. } | E::NotANumber { change } | E::Overflow { change } => {
             Failure::Step(change, error.into())
         }
-        E::Stale { .. } | E::Quota { .. } | E::Busy(_) | E::Unavailable(_) | E::Unknown(_) => {
-            Failure::Whole(error.into())
-        }
+        E::Stale { .. }
+        | E::Quota { .. }
+        | E::Held { .. }
+        | E::Busy(_)
+        | E::Unavailable(_)
+        | E::Unknown(_) => Failure::Whole(error.into()),
     }
 }
 
@@ -171,7 +176,7 @@ impl Store for Records {
     async fn apply(&self, steps: Vec<Step>) -> Result<Vec<Applied>, Failure> {
         let changes: Vec<_> = steps.into_iter().map(|step| self.change(step)).collect();
         let versions: Vec<_> = changes.iter().map(|change| written(&change.action)).collect();
-        let batch = Batch { checks: vec![], changes, quotas: self.quota.iter().cloned().collect() };
+        let batch = Batch { changes, quotas: self.quota.iter().cloned().collect(), ..Batch::default() };
         let sums = self.engine.commit(batch).await.map_err(failure)?.sums;
         Ok(versions.into_iter().zip(sums).map(|(version, sum)| Applied { version, sum }).collect())
     }

@@ -230,7 +230,7 @@ impl counters::Host for Data {
     ) -> Answer<i64> {
         let store = self.opened(&handle)?;
         let added = store
-            .write("increment", Access::ReadWrite, &key, |store| store.add_step(&key, delta, ttl_ms))
+            .write("increment", Access::ReadWrite, &key, |store| store.add_step(&key, delta, ttl_ms, true))
             .await;
         Ok(added.map(|applied| applied.sum.unwrap_or_default()))
     }
@@ -244,7 +244,7 @@ impl counters::Host for Data {
     ) -> Answer<()> {
         let store = self.opened(&handle)?;
         let added =
-            store.write("add", Access::Write, &key, |store| store.add_step(&key, delta, ttl_ms)).await;
+            store.write("add", Access::Write, &key, |store| store.add_step(&key, delta, ttl_ms, false)).await;
         Ok(added.map(|_| ()))
     }
 }

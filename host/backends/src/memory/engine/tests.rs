@@ -100,7 +100,7 @@ async fn what_has_expired_makes_room_and_leaves_nothing() {
             memory.put(&format!("app/state/s/{round}{index}"), vec![0; 86].into(), MAX).await.unwrap();
         }
         let refused = memory.put("app/state/s/one-more", Bytes::new(), MAX).await;
-        assert!(matches!(refused, Err(Error::Quota { max_bytes: MAX })), "{refused:?}");
+        assert!(matches!(refused, Err(Error::Quota { max_bytes: MAX, .. })), "{refused:?}");
         memory.clock.advance(Duration::from_secs(1));
     }
     assert_eq!(memory.engine.usage().values().sum::<u64>(), MAX);

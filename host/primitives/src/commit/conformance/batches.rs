@@ -44,7 +44,7 @@ pub(super) fn delete(name: &str) -> Change {
 }
 
 pub(super) fn add(name: &str, delta: i64) -> Change {
-    change(name, Action::Add { delta, expires_at: None, version: v(2) })
+    change(name, Action::Add { delta, expires_at: None, version: v(2), told: true })
 }
 
 pub(super) fn append(name: &str, ordinal: u32, value: impl Into<Bytes>) -> Change {

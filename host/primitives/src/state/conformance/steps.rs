@@ -23,7 +23,7 @@ pub(super) fn set(name: &str, value: impl Into<Bytes>, version: Version) -> Step
 }
 
 pub(super) fn add(name: &str, delta: i64, version: Version) -> Step {
-    Step { key: key(name), expect: None, action: Action::Add { delta, ttl: None, version } }
+    Step { key: key(name), expect: None, action: Action::Add { delta, ttl: None, version, told: true } }
 }
 
 pub(super) fn delete(name: &str) -> Step {

@@ -99,8 +99,16 @@ impl Opened {
         step(key, precondition, action)
     }
 
-    pub(super) fn add_step(&self, key: &str, delta: i64, ttl_ms: Option<u64>) -> Result<Step, seam::Error> {
-        step(key, None, Action::Add { delta, ttl: ttl(ttl_ms)?, version: self.call.identity.next_version() })
+    /// `told`: whether the guest is told the sum.
+    pub(super) fn add_step(
+        &self,
+        key: &str,
+        delta: i64,
+        ttl_ms: Option<u64>,
+        told: bool,
+    ) -> Result<Step, seam::Error> {
+        let version = self.call.identity.next_version();
+        step(key, None, Action::Add { delta, ttl: ttl(ttl_ms)?, version, told })
     }
 
     fn transaction_step(&self, step: transactions::Step) -> Result<Step, Error> {
@@ -117,7 +125,7 @@ impl Opened {
             Wit::Check(s) => {
                 ("execute-check", Access::Read, self::step(&s.key, Some(s.precondition), Action::Check))
             }
-            Wit::Add(s) => ("execute-add", Access::Write, self.add_step(&s.key, s.delta, None)),
+            Wit::Add(s) => ("execute-add", Access::Write, self.add_step(&s.key, s.delta, None, false)),
         };
         let step = made?;
         self.pass(verb, access, step.key.as_str())?.succeed();
