@@ -19,7 +19,7 @@
 //! | [`invoke`] | calls from component to component |
 //! | [`jobs`] | work at a given time, once or again and again |
 //! | [`state`] | keys and values that outlive any instance |
-//! | [`unit`] | what an atomic call reads and writes, as one batch |
+//! | [`mod@unit`] | what an atomic call reads and writes, as one batch |
 
 pub mod address;
 pub mod bindings;
