@@ -10,7 +10,7 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock::Timestamp, commit::Version, name};
+use crate::{clock::Timestamp, commit::Version, name, unit::Unit};
 
 /// A call's id: 128 random bits, new for every call and for every repetition of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,6 +68,8 @@ pub struct Identity {
     pub deadline: Timestamp,
     /// Cancelled when nobody waits for the call any more.
     pub cancel: CancellationToken,
+    /// What the call reads and writes, if all of it is to happen together. `None`: each of its effects happens at once.
+    pub unit: Option<Unit>,
     writes: AtomicU32,
 }
 
@@ -95,6 +97,7 @@ impl Identity {
             tracestate: None,
             deadline,
             cancel: CancellationToken::new(),
+            unit: None,
             writes: AtomicU32::new(0),
         }
     }

@@ -20,6 +20,7 @@
 //! | [`jobs`] | work at a given time, once or again and again |
 //! | [`idempotency`] | the first answer again, for a request that is sent again |
 //! | [`state`] | keys and values that outlive any instance |
+//! | [`unit`] | what an atomic call reads and writes, as one batch |
 
 pub mod address;
 pub mod bindings;
@@ -35,3 +36,4 @@ pub mod name;
 pub mod pubsub;
 pub mod random;
 pub mod state;
+pub mod unit;
