@@ -27,16 +27,18 @@
 //! Nothing here knows an HTTP server: who receives the request finds the header, holds the body, and chooses the status
 //! of a refusal. Tenants have engines of their own, so a tenant is no part of a scope.
 //!
-//! # Laws                                                                checked by
-//! - A key that nobody has used is new.                                  `an_unused_key_is_new`
-//! - The first answer is given again, byte for byte.                     `the_first_answer_is_given_again`
-//! - With another payload, the key is a mismatch.                        `another_payload_is_a_mismatch`
-//! - Other apps, components, routes, callers and keys do not meet.       `other_scopes_do_not_meet`
-//! - An answer is kept until its time, and then the key is new.          `an_answer_has_its_time`
-//! - Of those who keep an answer at once, one does.                      `one_answer_is_the_first`
-//! - An answer that may replace another does.                            `an_answer_can_be_replaced`
-//! - An answer for which there is no room is refused, and others stay.   `an_answer_without_room_is_refused`
-//! - A damaged record is an error, neither new nor an answer.            `a_damaged_record_is_an_error`
+//! # Laws                                                               checked by
+//! - A key that nobody has used is new.                                 `an_unused_key_is_new`
+//! - The first answer is given again, byte for byte.                    `the_first_answer_is_given_again`
+//! - With another payload, the key is a mismatch.                       `another_payload_is_a_mismatch`
+//! - Other apps, components, routes, callers and keys do not meet.      `other_scopes_do_not_meet`
+//! - An answer is kept until its time, and then the key is new.         `an_answer_has_its_time`
+//! - Of those who keep an answer at once, one does.                     `one_answer_is_the_first`
+//! - An answer that may replace another does.                           `an_answer_can_be_replaced`
+//! - An answer for which there is no room is refused, and others stay.  `an_answer_without_room_is_refused`
+//! - A damaged record is an error, neither new nor an answer.           `a_damaged_record_is_an_error`
+//! - In a unit of work, the answer is there with the effects or not.    `an_answer_comes_with_its_effects`
+//! - Of two units at once with one key, one has effects and an answer.  `of_two_units_one_has_effects`
 
 use bytes::Bytes;
 

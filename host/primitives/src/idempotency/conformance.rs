@@ -18,6 +18,7 @@ use crate::{
     clock::{Clock as _, ManualClock},
     commit::{self, Action, Batch, Change, Engine, Record, Version},
     identity::CallId,
+    unit::{Bounds, Unit},
 };
 
 /// An empty engine, and the clock that it goes by.
@@ -43,6 +44,8 @@ macro_rules! idempotency_conformance {
             an_answer_can_be_replaced,
             an_answer_without_room_is_refused,
             a_damaged_record_is_an_error,
+            an_answer_comes_with_its_effects,
+            of_two_units_one_has_effects,
         }
     };
     (@names [] $($law:ident,)*) => { [$(stringify!($law)),*] };
@@ -235,21 +238,74 @@ pub async fn a_damaged_record_is_an_error(fixture: &impl Fixture) {
         flipped(bytes.len() - 1),
     ];
     for value in damaged {
-        let record = Record {
+        let put = Action::Put(Record {
             version: version(1),
             expires_at: Some(fixture.clock().now() + DAY),
             media_type: None,
             value: value.into(),
-        };
-        let change = Change { key: self::record("a"), expect: None, action: Action::Put(record) };
+        });
+        let change = Change { key: record("a"), expect: None, action: put };
         engine.commit(Batch { changes: vec![change], ..Batch::default() }).await.unwrap();
         for request in [b"1", b"2"] {
-            let found = find(&*engine, &self::record("a"), &fingerprint(request)).await;
+            let found = find(&*engine, &record("a"), &fingerprint(request)).await;
             assert!(matches!(found, Err(commit::Error::Unavailable(_))), "{found:?}");
         }
-        let kept = keep(&*engine, &self::record("a"), &answer(b"1", b"new"), terms(fixture, 2)).await;
+        let kept = keep(&*engine, &record("a"), &answer(b"1", b"new"), terms(fixture, 2)).await;
         assert!(!kept.unwrap(), "what may have been an answer is not replaced");
     }
+}
+
+fn unit(fixture: &impl Fixture) -> Unit {
+    Unit::new(fixture.engine(), fixture.clock().now(), Bounds::default())
+}
+
+/// A call in a unit: an effect, which is a record, and an answer.
+async fn call(fixture: &impl Fixture, unit: &Unit, effect: &'static str, answer: &Stored) {
+    let value = "done".into();
+    let put = Action::Put(Record { version: version(1), expires_at: None, media_type: None, value });
+    let change = Change { key: effect.into(), expect: None, action: put };
+    unit.engine().commit(Batch { changes: vec![change], ..Batch::default() }).await.unwrap();
+    assert!(keep(&*unit.engine(), &record("a"), answer, terms(fixture, 2)).await.unwrap());
+}
+
+async fn has(fixture: &impl Fixture, effect: &str) -> bool {
+    fixture.engine().snapshot().await.unwrap().get(effect.as_bytes()).await.unwrap().is_some()
+}
+
+pub async fn an_answer_comes_with_its_effects(fixture: &impl Fixture) {
+    const EFFECT: &str = "bank/state/accounts/ada";
+    let (engine, request) = (fixture.engine(), fingerprint(b"1"));
+    for committed in [false, true] {
+        let unit = unit(fixture);
+        assert_eq!(find(&*unit.engine(), &record("a"), &request).await.unwrap(), Found::New);
+        call(fixture, &unit, EFFECT, &answer(b"1", b"one")).await;
+        let found = find(&*engine, &record("a"), &request).await.unwrap();
+        assert_eq!((found, has(fixture, EFFECT).await), (Found::New, false), "before the commit");
+        if committed {
+            unit.commit(fixture.clock().now() + DAY).await.unwrap();
+        }
+    }
+    let found = find(&*engine, &record("a"), &request).await.unwrap();
+    assert_eq!((found, has(fixture, EFFECT).await), (Found::Replay(answer(b"1", b"one")), true));
+}
+
+pub async fn of_two_units_one_has_effects(fixture: &impl Fixture) {
+    const EFFECTS: [&str; 2] = ["bank/state/accounts/ada", "bank/state/accounts/bob"];
+    let (units, request) = ([unit(fixture), unit(fixture)], fingerprint(b"1"));
+    let answers = [answer(b"1", b"one"), answer(b"1", b"two")];
+    for (unit, (effect, answer)) in units.iter().zip(EFFECTS.into_iter().zip(&answers)) {
+        assert_eq!(find(&*unit.engine(), &record("a"), &request).await.unwrap(), Found::New);
+        call(fixture, unit, effect, answer).await;
+    }
+    let deadline = fixture.clock().now() + DAY;
+    units[1].commit(deadline).await.unwrap();
+    let refused = units[0].commit(deadline).await;
+    assert!(matches!(&refused, Err(commit::Error::Stale { key }) if *key == record("a")), "{refused:?}");
+    let again = unit(fixture);
+    let found = find(&*again.engine(), &record("a"), &request).await.unwrap();
+    assert_eq!(found, Found::Replay(answers[1].clone()), "when it is run again, it finds the other's answer");
+    again.commit(deadline).await.unwrap();
+    assert_eq!((has(fixture, EFFECTS[0]).await, has(fixture, EFFECTS[1]).await), (false, true));
 }
 
 #[cfg(test)]

@@ -12,7 +12,9 @@ use bytes::Bytes;
 use super::conformance::Fixture;
 use crate::{
     clock::{Clock as _, ManualClock, Timestamp},
-    commit::{Action, Batch, Budget, Committed, Engine, Error, Record, Slice, Snapshot, Span, account},
+    commit::{
+        Action, Batch, Budget, Check, Committed, Engine, Error, Record, Slice, Snapshot, Span, account,
+    },
 };
 
 type Map = BTreeMap<Bytes, Record>;
@@ -72,6 +74,11 @@ impl Engine for Mapped {
         let mut map = self.map.lock().unwrap();
         let mut next: Map = map.clone();
         next.retain(|_, record| record.is_live(now));
+        let version = |key: &Bytes| next.get(key).map(|record| record.version);
+        let stale = |check: &&Check| !check.expect.holds(version(&check.key));
+        if let Some(Check { key, .. }) = batch.checks.iter().find(stale) {
+            return Err(Error::Stale { key: key.clone() });
+        }
         for (index, change) in batch.changes.into_iter().enumerate() {
             let found = next.get(&change.key).map(|record| record.version);
             if change.expect.is_some_and(|expect| !expect.holds(found)) {
