@@ -117,13 +117,12 @@ impl Rows {
         match record {
             Some(record) => {
                 taken = <Self as crate::judge::Rows>::size(key, record);
-                // Copies: a key or a value may be a part of something larger, which it would keep alive uncounted.
+                // A copy, as the key may be a part of something larger. (The engine has seen to the value.)
                 let key = Bytes::copy_from_slice(key);
-                let record = Record { value: Bytes::copy_from_slice(&record.value), ..record.clone() };
                 if let Some(at) = record.expires_at {
                     self.expiries.insert((at, key.clone()));
                 }
-                self.records.insert_mut(key, record);
+                self.records.insert_mut(key, record.clone());
             }
             None => _ = self.records.remove_mut(key),
         }
