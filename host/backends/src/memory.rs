@@ -9,3 +9,5 @@ mod engine;
 mod rows;
 
 pub use engine::Engine;
+#[cfg(test)]
+pub(crate) use rows::Rows;

@@ -21,13 +21,13 @@ pub(super) type Records = RedBlackTreeMapSync<Bytes, Record>;
 pub(super) const ENTRY: u64 = 320;
 
 #[derive(Default)]
-pub(super) struct Rows {
+pub(crate) struct Rows {
     pub(super) records: Records,
     pub(super) expiries: BTreeSet<(Timestamp, Bytes)>,
     pub(super) usage: HashMap<Bytes, u64>,
     number: u64,
     /// Whether the commit at hand has changed anything.
-    pub(super) changed: bool,
+    pub(crate) changed: bool,
 }
 
 impl crate::judge::Rows for Rows {
