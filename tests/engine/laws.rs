@@ -7,7 +7,7 @@ use mecha_backends::embedded::{Engine, Options};
 use mecha_primitives::{
     clock::{ManualClock, Timestamp},
     commit::{self, Unobserved},
-    jobs, pubsub,
+    idempotency, jobs, pubsub,
     state::{Limited, Limits, Records, Scoped, Store, conformance::Fixture, shared_scope},
 };
 use mecha_tests::{map::Map, simdisk::SimDisk};
@@ -79,12 +79,26 @@ impl jobs::conformance::Fixture for Embedded {
     }
 }
 
+impl idempotency::conformance::Fixture for Embedded {
+    fn engine(&self) -> Arc<dyn commit::Engine> {
+        self.handle()
+    }
+
+    fn clock(&self) -> Arc<ManualClock> {
+        self.clock.clone()
+    }
+}
+
 mod topics {
     mecha_primitives::pubsub_conformance!(super::Embedded::new());
 }
 
 mod schedules {
     mecha_primitives::jobs_conformance!(super::Embedded::new());
+}
+
+mod answers {
+    mecha_primitives::idempotency_conformance!(super::Embedded::new());
 }
 
 mod engine {

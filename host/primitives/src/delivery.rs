@@ -12,6 +12,7 @@ use async_trait::async_trait;
 
 use crate::{clock::Timestamp, commit, random::Random};
 
+pub mod inbox;
 pub mod pump;
 
 /// How an attempt ended.

@@ -18,8 +18,9 @@
 //! | [`pubsub`] | events, and which of them a subscription wants |
 //! | [`invoke`] | calls from component to component |
 //! | [`jobs`] | work at a given time, once or again and again |
+//! | [`idempotency`] | the first answer again, for a request that is sent again |
 //! | [`state`] | keys and values that outlive any instance |
-//! | [`unit`] | what an atomic call reads and writes, as one batch |
+//! | [`mod@unit`] | what an atomic call reads and writes, as one batch |
 
 pub mod address;
 pub mod bindings;
@@ -27,6 +28,7 @@ pub mod class;
 pub mod clock;
 pub mod commit;
 pub mod delivery;
+pub mod idempotency;
 pub mod identity;
 pub mod invoke;
 pub mod jobs;

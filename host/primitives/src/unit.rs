@@ -133,6 +133,10 @@ impl Unit {
         Savepoint { mark: Some(self.held().mark()), unit: self.clone() }
     }
 
+    pub(super) fn is_of(&self, engine: &Arc<dyn Engine>) -> bool {
+        Arc::ptr_eq(&self.0.engine, engine)
+    }
+
     /// How many reads are remembered and writes held, and their bytes.
     #[must_use]
     pub fn size(&self) -> (usize, usize) {

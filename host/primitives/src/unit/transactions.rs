@@ -85,6 +85,12 @@ impl Transactions {
         &self.engine
     }
 
+    /// Whether a unit is of the same engine: then a call of this can be a part of it.
+    #[must_use]
+    pub fn is_on(&self, unit: &Unit) -> bool {
+        unit.is_of(&self.engine)
+    }
+
     /// Runs a call with a unit of work of its own, and commits it; and once more from the beginning, each time that
     /// something which it read has changed meanwhile.
     ///

@@ -5,6 +5,7 @@ use std::time::Duration;
 use mecha_primitives::{
     clock::ManualClock,
     commit::{Action, Change, Engine as _, Quota, Version, conformance},
+    idempotency,
     identity::CallId,
     jobs, pubsub, state,
 };
@@ -83,12 +84,26 @@ impl jobs::conformance::Fixture for Memory {
     }
 }
 
+impl idempotency::conformance::Fixture for Memory {
+    fn engine(&self) -> Arc<dyn commit::Engine> {
+        self.engine.clone()
+    }
+
+    fn clock(&self) -> Arc<ManualClock> {
+        self.clock.clone()
+    }
+}
+
 mod laws_of_topics {
     mecha_primitives::pubsub_conformance!(super::Memory::new());
 }
 
 mod laws_of_jobs {
     mecha_primitives::jobs_conformance!(super::Memory::new());
+}
+
+mod laws_of_answers {
+    mecha_primitives::idempotency_conformance!(super::Memory::new());
 }
 
 #[tokio::test]
