@@ -95,7 +95,7 @@ pub fn wire(loaded: &Loaded, host: &Host<'_>) -> anyhow::Result<Wired> {
     let board = Arc::new(Switchboard::new(host.dispatcher.clone()));
     let outputs = bindings::outputs(app, &loaded.folder, &host.services)?;
     let wiring = Wiring { loaded, host, engines: &engines, events: &events, board: &board, outputs };
-    let stores = Stores::new(app, &host.services, engines.embedded.clone());
+    let stores = Stores::new(app, &host.services, &engines);
     let (mut targets, mut jobs) = (HashMap::new(), vec![]);
     for (meta, component) in app.components.iter().zip(&loaded.components) {
         let scheduler = wiring.jobs(meta);
