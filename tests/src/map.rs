@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use mecha_primitives::{
     clock::Clock,
+    commit::Engine,
     state::{
         Abilities, Action, Applied, Error, Failure, Item, Key, Listing, MAX_PAGE_BYTES, Page, Range, Step,
         Store,
@@ -93,6 +94,10 @@ impl Store for Map {
 
     async fn peek(&self, key: &Key) -> Result<Option<Item>, Error> {
         self.get(key).await
+    }
+
+    fn over(&self, _: &Arc<dyn Engine>) -> Arc<dyn Store> {
+        unreachable!("a map is on no engine")
     }
 
     async fn scan(&self, range: &Range, page: Page) -> Result<Listing, Error> {
