@@ -102,9 +102,11 @@ impl Simulated {
         let now = self.clock.now();
         for batch in &mut *batches {
             match self.bug {
-                Some(Bug::DroppedChecks) => batch.checks.clear(),
+                Some(Bug::DroppedChecks) => batch.checks.retain(|check| !is_state(&check.key)),
                 Some(Bug::DroppedSpans) => batch.spans.clear(),
-                Some(Bug::ForgottenAbsence) => batch.checks.retain(|check| check.expect != Expect::Absent),
+                Some(Bug::ForgottenAbsence) => {
+                    batch.checks.retain(|check| check.expect != Expect::Absent || !is_state(&check.key));
+                }
                 Some(Bug::IgnoredLease) => forget_leases(batch),
                 _ => {}
             }
@@ -130,6 +132,10 @@ async fn pauses(rng: &Mutex<StdRng>, max: usize) {
     for _ in 0..count {
         pause().await;
     }
+}
+
+fn is_state(key: &[u8]) -> bool {
+    key.starts_with(b"shop/state/main/")
 }
 
 fn forget_leases(batch: &mut Batch) {
@@ -291,7 +297,7 @@ impl Engine for Spoiled {
     async fn commit(&self, batch: Batch) -> Outcome {
         let committed = self.unit.commit(batch.clone()).await?;
         if self.bug == Some(Bug::KeptRerun) {
-            let changes = batch.changes.into_iter().filter(|change| change.key.starts_with(b"shop/state/main/"));
+            let changes = batch.changes.into_iter().filter(|change| is_state(&change.key));
             self.written.lock().unwrap().push(Batch { changes: changes.collect(), ..Batch::default() });
         }
         Ok(committed)

@@ -74,7 +74,7 @@ const ROUNDS: usize = 6;
 const LEASE: Duration = Duration::from_secs(3);
 const SECOND: Duration = Duration::from_secs(1);
 /// A history that has so many transactions ends as soon as nothing is under way.
-const ENOUGH: usize = 8;
+const ENOUGH: usize = 5;
 /// Steps of a life, at the most: one that goes on for ever would be wrong, too.
 const STEPS: usize = 300_000;
 
@@ -190,7 +190,7 @@ impl Life {
             let worker = Worker { host: host.clone(), source, group, component: group, handler: Handler::Tick };
             self.pump(worker, pace(1));
         }
-        let beat = || Job { data: "0 0".into(), ..Job::new("beat", Schedule::interval(4 * SECOND, None).unwrap()) };
+        let beat = || Job { data: "0 0".into(), ..Job::new("beat", Schedule::interval(7 * SECOND, None).unwrap()) };
         self.until_it_works(|_| {
             now(schedule.reconcile("beat", Some(beat()))).map_err(|error| error.to_string())
         })?;
