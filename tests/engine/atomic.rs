@@ -19,6 +19,7 @@
 //! | [`history`] | what was read and written; the checker |
 //! | [`judge`] | what must be so at the end |
 //! | [`bug`] | the bugs |
+//! | [`simulate`] | more seeds |
 
 mod bug;
 mod engine;
@@ -29,6 +30,7 @@ mod judge;
 mod life;
 mod program;
 mod scheduler;
+mod simulate;
 mod workers;
 mod world;
 
@@ -37,11 +39,13 @@ use life::{Run, live};
 
 use crate::seeds;
 
+/// Seeds of the test command.
+const SEEDS: u64 = 5_000;
+
 #[test]
 fn atomic_calls_are_serializable_and_have_their_effects_once() {
-    let runs = seeds::all("atomic_calls_are_serializable_and_have_their_effects_once", 5_000, |seed| {
-        live(seed, None)
-    });
+    let test = "atomic_calls_are_serializable_and_have_their_effects_once";
+    let runs = seeds::all(test, SEEDS, |seed| live(seed, None));
     let sum = |what: fn(&Run) -> u64| runs.iter().map(what).sum::<u64>();
     let counts = [
         ("transaction", sum(|run| run.totals.committed)),
@@ -86,7 +90,11 @@ fn every_bug_is_found_out() {
         match seeds::search(0..FOUND_WITHIN, |seed| live(seed, Some(bug))) {
             Err((seed, why)) => {
                 let why = why.lines().next().unwrap_or_default();
-                println!("{bug:?} was found in {} seeds: {}", seed + 1, why.chars().take(120).collect::<String>());
+                println!(
+                    "{bug:?} was found in {} seeds: {}",
+                    seed + 1,
+                    why.chars().take(120).collect::<String>()
+                );
             }
             Ok(_) => missed.push(bug),
         }

@@ -7,8 +7,7 @@
 mod image;
 
 use std::{
-    fmt,
-    io,
+    fmt, io,
     ops::Bound,
     sync::{Arc, Condvar, Mutex, MutexGuard},
 };

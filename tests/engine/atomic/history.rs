@@ -20,16 +20,35 @@ pub(super) type State = [Option<i64>; KEYS];
 /// What a program did with state, and what it was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
-    Get { key: usize, found: Option<i64> },
+    Get {
+        key: usize,
+        found: Option<i64>,
+    },
     /// A read that may be out of date when the call is committed.
-    Peek { key: usize, found: Option<i64> },
+    Peek {
+        key: usize,
+        found: Option<i64>,
+    },
     List(Listed),
-    Put { key: usize, value: i64 },
+    Put {
+        key: usize,
+        value: i64,
+    },
     /// Only if there is nothing.
-    Create { key: usize, value: i64, done: bool },
-    Delete { key: usize },
+    Create {
+        key: usize,
+        value: i64,
+        done: bool,
+    },
+    Delete {
+        key: usize,
+    },
     /// `None`: it was not told.
-    Add { key: usize, delta: i64, sum: Option<i64> },
+    Add {
+        key: usize,
+        delta: i64,
+        sum: Option<i64>,
+    },
     /// A nested call begins, and ends with one of the others.
     Begin,
     Keep,
@@ -142,7 +161,11 @@ impl History {
         }
         let is_all = has_peeks && !kept;
         if !steps.is_empty() && !is_all {
-            self.insert(Operation { begin, end, transaction: Transaction { id: 0, steps, kept, peeks: false } });
+            self.insert(Operation {
+                begin,
+                end,
+                transaction: Transaction { id: 0, steps, kept, peeks: false },
+            });
         }
     }
 
@@ -242,7 +265,8 @@ fn check(first: State, operations: &[Operation]) -> Result<(), String> {
 /// When operations begin and end, in order.
 fn moments(operations: &[Operation]) -> Vec<(u64, usize, bool)> {
     let begins = operations.iter().enumerate().map(|(index, operation)| (operation.begin, index, false));
-    let ends = operations.iter().enumerate().filter_map(|(index, operation)| Some((operation.end?, index, true)));
+    let ends =
+        operations.iter().enumerate().filter_map(|(index, operation)| Some((operation.end?, index, true)));
     let mut moments: Vec<_> = begins.chain(ends).collect();
     moments.sort_unstable();
     moments

@@ -1,7 +1,6 @@
 //! What a host makes of a trigger: a transaction, with the settlement first and the answer last; or a plain call.
 
 use std::{
-    mem,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -153,7 +152,7 @@ impl Host {
                 let mut world = lock(&self.world);
                 let token = world.begin_run(&occasion.triggers);
                 // There is another run: the one before was in vain.
-                let before = mem::replace(&mut *last.lock().unwrap(), Some(token));
+                let before = last.lock().unwrap().replace(token);
                 before.into_iter().for_each(|before| world.ended(before, Fate::Aborted));
                 token
             };
@@ -209,7 +208,8 @@ impl Host {
                 let unit = Some((unit.clone(), token));
                 let deadline = occasion.deadline;
                 let grants = grants.clone();
-                let mut call = Interpreter { host: self, grants, unit, read: *input, deadline, depth: *depth };
+                let mut call =
+                    Interpreter { host: self, grants, unit, read: *input, deadline, depth: *depth };
                 call.run(occasion.component, occasion.handler).await?;
             }
             self.mark(&*grants.marks, "end", token, &occasion.triggers).await
@@ -229,7 +229,13 @@ impl Host {
     }
 
     /// Leaves that the run was there, for each of its triggers.
-    async fn mark(&self, marks: &dyn Store, what: &str, token: u64, triggers: &[String]) -> Result<(), String> {
+    async fn mark(
+        &self,
+        marks: &dyn Store,
+        what: &str,
+        token: u64,
+        triggers: &[String],
+    ) -> Result<(), String> {
         let none = [String::new()];
         let triggers = if triggers.is_empty() { &none } else { triggers };
         for (index, trigger) in triggers.iter().enumerate() {
@@ -246,7 +252,8 @@ impl Host {
     pub(super) async fn plain(&self, occasion: &Occasion, input: (u64, usize)) -> Result<(), String> {
         let _open = Open::new(&self.world);
         let (grants, deadline) = (self.grants.clone(), occasion.deadline);
-        let mut call = Interpreter { host: self, grants, unit: None, read: input.0, deadline, depth: input.1 };
+        let mut call =
+            Interpreter { host: self, grants, unit: None, read: input.0, deadline, depth: input.1 };
         tokio::select! {
             biased;
             called = call.run(occasion.component, occasion.handler) => called,

@@ -126,7 +126,12 @@ impl Interpreter<'_> {
             }
             Op::Create(key) => {
                 let value = self.value();
-                self.write(Step::Create { key, value, done: true }, Some(Expect::Absent), set(value, self.host)).await
+                self.write(
+                    Step::Create { key, value, done: true },
+                    Some(Expect::Absent),
+                    set(value, self.host),
+                )
+                .await
             }
             Op::Delete(key) => self.write(Step::Delete { key }, None, Action::Delete).await,
             Op::Add(key, delta) if self.host.bug == Some(Bug::RereadAddition) && self.unit.is_some() => {
@@ -191,7 +196,8 @@ impl Interpreter<'_> {
 
     /// Writes, and notes what was written.
     async fn write(&mut self, step: Step, expect: Option<Expect>, action: Action) -> Result<(), Why> {
-        let (Step::Put { key, .. } | Step::Create { key, .. } | Step::Delete { key } | Step::Add { key, .. }) = step
+        let (Step::Put { key, .. } | Step::Create { key, .. } | Step::Delete { key } | Step::Add { key, .. }) =
+            step
         else {
             return Ok(());
         };
@@ -252,7 +258,8 @@ impl Interpreter<'_> {
             (Some(Ok(_)), None) => _ = self.world().published.insert(mine, true),
             (Some(Err(error)), _) => {
                 let mut world = self.world();
-                world.totals.full += u64::from(matches!(error, pubsub::Error::QuotaExceeded(_) | pubsub::Error::Busy(_)));
+                world.totals.full +=
+                    u64::from(matches!(error, pubsub::Error::QuotaExceeded(_) | pubsub::Error::Busy(_)));
                 if error != pubsub::Error::Timeout {
                     world.published.remove(&mine);
                 }

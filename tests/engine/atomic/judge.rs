@@ -44,7 +44,10 @@ fn content(life: &Life) -> Result<Content, String> {
     let budget = Budget { records: usize::MAX, bytes: usize::MAX, values: true };
     let moment = life.engine.moment().map_err(|error| error.to_string())?;
     let (found, _) = moment.scan(&span, budget).map_err(|broken| broken.why.to_string())?;
-    Ok(found.into_iter().map(|(key, record)| (String::from_utf8_lossy(&key).into_owned(), record.value)).collect())
+    Ok(found
+        .into_iter()
+        .map(|(key, record)| (String::from_utf8_lossy(&key).into_owned(), record.value))
+        .collect())
 }
 
 fn marks(content: &Content) -> Result<Marks, String> {
@@ -82,7 +85,9 @@ fn runs(world: &World, marks: &Marks) -> Result<(), String> {
         }
     }
     match marks.of.iter().find(|(_, runs)| runs.len() > 1) {
-        Some((trigger, runs)) => Err(format!("{trigger} has its effect more than once, by the runs {runs:?}")),
+        Some((trigger, runs)) => {
+            Err(format!("{trigger} has its effect more than once, by the runs {runs:?}"))
+        }
         None => Ok(()),
     }
 }
@@ -91,7 +96,8 @@ fn runs(world: &World, marks: &Marks) -> Result<(), String> {
 fn events(world: &World, marks: &Marks, dead: &BTreeSet<(usize, String)>) -> Result<(), String> {
     let by_runs = world.runs.iter().filter(|(token, _)| marks.runs.contains(token));
     let by_runs: BTreeSet<_> = by_runs.flat_map(|(_, run)| &run.published).collect();
-    let is_published = |event: &(usize, String)| by_runs.contains(event) || world.published.contains_key(event);
+    let is_published =
+        |event: &(usize, String)| by_runs.contains(event) || world.published.contains_key(event);
     let of_dead = dead.iter().map(|(group, id)| (SUBSCRIPTIONS[*group].topic, id.clone()));
     for event in world.seen.iter().cloned().chain(of_dead) {
         if !is_published(&event) {
@@ -112,7 +118,8 @@ fn events(world: &World, marks: &Marks, dead: &BTreeSet<(usize, String)>) -> Res
                 return Err(format!("{trigger} was published, and is neither done nor dead"));
             }
             let told = world.told.get(&trigger);
-            if told == Some(&Settled::Done) && is_dead || told == Some(&Settled::Dead) && is_done && !is_plain {
+            if told == Some(&Settled::Done) && is_dead || told == Some(&Settled::Dead) && is_done && !is_plain
+            {
                 return Err(format!("{trigger} was told to be {told:?}, which it is not"));
             }
         }

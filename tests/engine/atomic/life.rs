@@ -105,8 +105,7 @@ pub(super) fn live(seed: u64, bug: Option<Bug>) -> Result<Run, String> {
         disk.lie();
     }
     let mut rng = StdRng::seed_from_u64(seed ^ 0x5eed);
-    let engine =
-        Arc::new(Simulated::new(disk, clock.clone(), bug, StdRng::seed_from_u64(rng.random())));
+    let engine = Arc::new(Simulated::new(disk, clock.clone(), bug, StdRng::seed_from_u64(rng.random())));
     let mut life = Life {
         engine,
         clock,
@@ -182,15 +181,23 @@ impl Life {
                 Queue::new(&topics[of.topic], group, changed.clone(), way, self.processes, clock, random);
             let source = Arc::new(Group::new(vec![queue], changed));
             self.until_it_works(|_| now(source.recover()).map_err(|error| error.to_string()))?;
-            let worker = Worker { host: host.clone(), source, group: index, component: of.component, handler: Handler::Event };
+            let worker = Worker {
+                host: host.clone(),
+                source,
+                group: index,
+                component: of.component,
+                handler: Handler::Event,
+            };
             self.pump(worker, pace(of.batch));
         }
         for (group, source) in [jobs, schedule.clone()].into_iter().enumerate() {
             self.until_it_works(|_| now(source.recover()).map_err(|error| error.to_string()))?;
-            let worker = Worker { host: host.clone(), source, group, component: group, handler: Handler::Tick };
+            let worker =
+                Worker { host: host.clone(), source, group, component: group, handler: Handler::Tick };
             self.pump(worker, pace(1));
         }
-        let beat = || Job { data: "0 0".into(), ..Job::new("beat", Schedule::interval(7 * SECOND, None).unwrap()) };
+        let beat =
+            || Job { data: "0 0".into(), ..Job::new("beat", Schedule::interval(7 * SECOND, None).unwrap()) };
         self.until_it_works(|_| {
             now(schedule.reconcile("beat", Some(beat()))).map_err(|error| error.to_string())
         })?;
@@ -198,7 +205,10 @@ impl Life {
         Ok(())
     }
 
-    fn until_it_works<T>(&mut self, mut what: impl FnMut(&mut Self) -> Result<T, String>) -> Result<T, String> {
+    fn until_it_works<T>(
+        &mut self,
+        mut what: impl FnMut(&mut Self) -> Result<T, String>,
+    ) -> Result<T, String> {
         let mut last = String::new();
         for _ in 0..20 {
             match what(self) {
@@ -278,7 +288,8 @@ impl Life {
     /// Some requests, perhaps a fault, and some seconds.
     fn round(&mut self) -> Result<(), String> {
         if self.rng.random_bool(0.35) {
-            let fault = [Fault::Crash, Fault::Crash, Fault::Error, Fault::FailSync][self.rng.random_range(0..4)];
+            let fault =
+                [Fault::Crash, Fault::Crash, Fault::Error, Fault::FailSync][self.rng.random_range(0..4)];
             self.engine.disk.plan(self.rng.random_range(0..250), fault);
         }
         for _ in 0..self.rng.random_range(1..4) {
@@ -393,7 +404,12 @@ impl Life {
 }
 
 fn member(of: Subscription, name: &str) -> Member {
-    Member { group: name.parse().unwrap(), filter: None, ordered: of.ordered, changed: Arc::new(Notify::new()) }
+    Member {
+        group: name.parse().unwrap(),
+        filter: None,
+        ordered: of.ordered,
+        changed: Arc::new(Notify::new()),
+    }
 }
 
 fn pace(batch: usize) -> pump::Pace {

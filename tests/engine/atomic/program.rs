@@ -9,7 +9,12 @@ use super::history::KEYS;
 pub(super) enum Op {
     Get(usize),
     Peek(usize),
-    List { start: usize, end: usize, reverse: bool, limit: usize },
+    List {
+        start: usize,
+        end: usize,
+        reverse: bool,
+        limit: usize,
+    },
     Put(usize),
     Create(usize),
     Delete(usize),

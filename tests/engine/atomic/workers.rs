@@ -30,7 +30,7 @@ pub(super) const ATTEMPTS: u32 = 4;
 /// What tells one item from another, to the judges.
 pub(super) trait Item: Clone + Send + Sync + 'static {
     fn trigger(&self, group: usize) -> String;
-    fn is_last(&self) -> bool;
+    fn attempt(&self) -> u32;
     /// A number of its own, and how many events led to it.
     fn input(&self) -> (u64, usize);
     /// The event that it is.
@@ -42,8 +42,8 @@ impl Item for Taken {
         format!("e:{group}:{}", self.delivery.event.event.id())
     }
 
-    fn is_last(&self) -> bool {
-        self.delivery.attempt >= ATTEMPTS
+    fn attempt(&self) -> u32 {
+        self.delivery.attempt
     }
 
     fn input(&self) -> (u64, usize) {
@@ -65,12 +65,13 @@ impl Item for jobs::Item {
         format!("t:{} {data}:{}", self.job, self.due.0)
     }
 
-    fn is_last(&self) -> bool {
-        self.attempt >= ATTEMPTS
+    fn attempt(&self) -> u32 {
+        self.attempt
     }
 
     fn input(&self) -> (u64, usize) {
-        let depth = std::str::from_utf8(&self.data).ok().and_then(|text| text.split_once(' ')?.0.parse().ok());
+        let depth =
+            std::str::from_utf8(&self.data).ok().and_then(|text| text.split_once(' ')?.0.parse().ok());
         (self.due.0, depth.unwrap_or(0))
     }
 
@@ -170,7 +171,7 @@ impl<S: Source<Item: Item>> Attempts<S::Item> for Worker<S> {
         {
             let mut world = lock(&self.host.world);
             for item in items {
-                world.begins(&item.trigger(self.group), item.is_last());
+                world.begins(&item.trigger(self.group), item.attempt() >= ATTEMPTS);
                 world.seen.extend(item.event());
             }
         }
@@ -188,7 +189,7 @@ impl<S: Source<Item: Item>> Attempts<S::Item> for Worker<S> {
     }
 
     fn settled(&self, item: &S::Item, _: &Outcome, settled: &Settled) {
-        lock(&self.host.world).settled(&item.trigger(self.group), settled);
+        lock(&self.host.world).settled(&item.trigger(self.group), item.attempt(), settled);
     }
 
     fn hindered(&self, error: &commit::Error) {
