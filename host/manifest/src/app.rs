@@ -100,7 +100,6 @@ pub struct Component {
     pub outputs: Vec<OutputGrant>,
     /// It may schedule jobs for itself.
     pub jobs: bool,
-    pub atomic: Atomic,
     pub limits: Limits,
     pub atomic: Atomic,
     /// Of its name.
@@ -126,7 +125,6 @@ impl Component {
             links: vec![],
             outputs: vec![],
             jobs: false,
-            atomic: Atomic::default(),
             limits: Limits::default(),
             atomic: Atomic::default(),
             at,

@@ -28,7 +28,6 @@ pub(crate) const KEYS: &[&str] = &[
     "link",
     "outputs",
     "jobs",
-    "atomic",
     "limits",
 ];
 
@@ -92,7 +91,6 @@ pub(crate) fn read(
         links: links.unwrap_or_default(),
         outputs: outputs.unwrap_or_default(),
         jobs: jobs.unwrap_or_default(),
-        atomic,
         limits: limits.unwrap_or_default(),
         atomic,
         at: key.at,

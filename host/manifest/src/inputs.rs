@@ -9,7 +9,6 @@ use crate::{
         Encoding, EnvValue, FileInput, Input, InputKind, SettledFile, Signature, SignedTime, Span, Spanned,
         Webhook,
     },
-    atomic,
     facts::Facts,
     headers,
     limits::size_up_to,

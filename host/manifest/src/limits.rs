@@ -23,10 +23,6 @@ pub(crate) const KEYS: &[&str] = &[
     "transaction-size",
 ];
 
-const MAX_HELD: u64 = 16 << 20;
-const MAX_ENTRIES: u32 = 100_000;
-const MAX_TRANSACTION: u64 = 256 << 20;
-
 /// Each may hold as much of the host's memory as a set of headers does.
 const MAX_HANDLES: u32 = 10_000;
 

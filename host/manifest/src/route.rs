@@ -30,18 +30,6 @@ fn short(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Route> {
     Some(Route { host: None, path, atomic: false, idempotency: None, at: item.at() })
 }
 
-/// A route of a component, whose calls are atomic by default or not.
-pub(crate) fn read_component(reader: &mut Reader<'_>, item: &Item<'_>, atomic: bool) -> Option<Route> {
-    if item.is_scalar() {
-        return read(reader, item).map(|route| Route { atomic, ..route });
-    }
-    let fields = reader.fields_or(item, "a path or a map", COMPONENT_KEYS)?;
-    let route = of(reader, item.at(), &fields, "write `path: /` for every path");
-    let atomic = atomic::own(reader, &fields).unwrap_or(atomic);
-    let idempotency = fields.or("idempotency", None, |item| atomic::idempotency(reader, item));
-    Some(Route { atomic, idempotency: idempotency?, ..route? })
-}
-
 /// The route that is `path` and `host` of these fields.
 fn of(reader: &mut Reader<'_>, at: Span, fields: &Fields<'_>, help: &str) -> Option<Route> {
     let path = reader.require(fields, at, "path", help);

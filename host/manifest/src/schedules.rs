@@ -4,7 +4,7 @@ use mecha_primitives::{delivery::Retry, name};
 
 use crate::{
     app::{Due, Missed, Schedule, Span, Spanned},
-    atomic, crons,
+    crons,
     facts::Facts,
     headers,
     read::{Fields, Item, Reader},

@@ -125,7 +125,6 @@ pub fn limits(of: &manifest::Limits) -> mecha_runtime::limits::Limits {
         held_body,
         invoke_payload,
         // They bind the transaction around a call.
-        held_body: _,
         transaction_entries: _,
         transaction_size: _,
     } = *of;
