@@ -122,9 +122,9 @@ pub fn limits(of: &manifest::Limits) -> mecha_runtime::limits::Limits {
         handles,
         stdio,
         random,
+        held_body,
         invoke_payload,
         // They bind the transaction around a call.
-        held_body: _,
         transaction_entries: _,
         transaction_size: _,
     } = *of;
@@ -139,6 +139,7 @@ pub fn limits(of: &manifest::Limits) -> mecha_runtime::limits::Limits {
         handles,
         stdio,
         random,
+        held_body,
         invoke_payload,
     }
 }
