@@ -23,7 +23,7 @@ use crate::{
     clock::{Clock as _, ManualClock, Timestamp},
     commit::{
         Action, Batch, Budget, Change, Check, Committed, Engine, Error, Expect, Quota, Record, Room, Seen,
-        Snapshot, Span, Stamp, Version,
+        Slice, Snapshot, Span, Stamp, Version,
     },
     identity::CallId,
     random::{Random, Seeded},

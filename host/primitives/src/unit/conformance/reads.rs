@@ -72,6 +72,23 @@ pub async fn its_own_writes_are_seen(fixture: &impl Fixture) {
     let shown = content(&unit).await;
     end(fixture, &unit).await.unwrap();
     assert_eq!(content(&*engine).await, shown, "what it showed is what it left");
+    of_batches_at_once_each_sees_the_others(fixture).await;
+}
+
+async fn of_batches_at_once_each_sees_the_others(fixture: &impl Fixture) {
+    let unit = unit_of(fixture, Arc::new(Pausing(fixture.engine())));
+    let adding = (0..8).map(|_| {
+        let unit = unit.clone();
+        tokio::spawn(async move {
+            for _ in 0..50 {
+                commit(&unit, [add("at once", 1), add_blindly("other", 1)]).await.unwrap();
+            }
+        })
+    });
+    for adding in adding.collect::<Vec<_>>() {
+        adding.await.unwrap();
+    }
+    assert_eq!(value_of(&unit, "at once").await.as_deref(), Some("400"));
 }
 
 /// How something is read, by name.
@@ -221,6 +238,14 @@ pub async fn what_was_not_listed_does_not_matter(fixture: &impl Fixture) {
             }
         }
     }
+    // What has only shown that there is more, and is read then, has been read.
+    let unit = unit(fixture);
+    assert!(unit.scan(&span(""), page_of(2)).await.unwrap().1);
+    assert!(value_of(&unit, "c").await.is_some());
+    commit(&unit, [put("effect", "1")]).await.unwrap();
+    commit(&*engine, [put("c", "changed")]).await.unwrap();
+    let outcome = end(fixture, &unit).await;
+    assert!(matches!(&outcome, Err(Error::Stale { key: stale }) if *stale == key("c")), "{outcome:?}");
 }
 
 pub async fn what_was_peeked_at_may_change(fixture: &impl Fixture) {

@@ -151,6 +151,46 @@ impl Engine for Answering {
     }
 }
 
+/// An engine that lets others go on before it shows a record.
+#[derive(Debug)]
+pub(super) struct Pausing(pub(super) Arc<dyn Engine>);
+
+struct Paused(Box<dyn Snapshot>);
+
+impl std::fmt::Display for Pausing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[async_trait::async_trait]
+impl Engine for Pausing {
+    fn is_durable(&self) -> bool {
+        self.0.is_durable()
+    }
+
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, Error> {
+        Ok(Box::new(Paused(self.0.snapshot().await?)))
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Committed, Error> {
+        self.0.commit(batch).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Snapshot for Paused {
+    async fn get(&self, key: &[u8]) -> Result<Option<Record>, Error> {
+        tokio::task::yield_now().await;
+        self.0.get(key).await
+    }
+
+    async fn scan(&self, span: &Span, budget: Budget) -> Result<Slice, Error> {
+        tokio::task::yield_now().await;
+        self.0.scan(span, budget).await
+    }
+}
+
 /// Counts the acts of a unit.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Acts(Arc<AtomicUsize>);
