@@ -10,11 +10,14 @@ use mecha_primitives::name;
 
 use crate::{host::HostPattern, path::PathPattern, secrets::Secret};
 
+mod atomic;
 mod bindings;
 mod events;
 mod invoke;
 mod schedule;
 
+pub(crate) use atomic::Triggers;
+pub use atomic::{Atomic, Idempotency, Outside};
 pub use bindings::{
     Encoding, FileInput, Input, InputKind, LogLevel, Output, OutputGrant, OutputKind, SettledFile, Signature,
     SignedTime, Upstream, Webhook,
@@ -98,6 +101,7 @@ pub struct Component {
     /// It may schedule jobs for itself.
     pub jobs: bool,
     pub limits: Limits,
+    pub atomic: Atomic,
     /// Of its name.
     pub at: Span,
 }
@@ -122,6 +126,7 @@ impl Component {
             outputs: vec![],
             jobs: false,
             limits: Limits::default(),
+            atomic: Atomic::default(),
             at,
         }
     }
@@ -133,6 +138,9 @@ pub struct Route {
     /// `None`: any host.
     pub host: Option<HostPattern>,
     pub path: PathPattern,
+    /// Its calls are atomic. Never true of a route that is the host's own.
+    pub atomic: bool,
+    pub idempotency: Option<Idempotency>,
     pub at: Span,
 }
 
@@ -176,6 +184,7 @@ pub struct Outbound {
     /// The names may resolve to loopback, private and link-local addresses. (A pattern that is itself such
     /// an address grants that address without this.)
     pub private: bool,
+    pub outside: Outside,
     pub at: Span,
 }
 
@@ -240,6 +249,8 @@ pub struct Directory {
     /// Absolute, without empty, `.` and `..` segments and without a slash at its end; unique in a component.
     pub guest: String,
     pub access: DirAccess,
+    /// Never `Safe`.
+    pub outside: Outside,
     pub at: Span,
 }
 
@@ -296,6 +307,13 @@ pub struct Limits {
     pub random: u64,
     /// The largest request and the largest response of an invocation, in bytes; at most 4 MiB.
     pub invoke_payload: u64,
+    /// The largest request body and the largest answer of a call that is answered after its commit, or that has an
+    /// idempotency key, in bytes; at most 16 MiB.
+    pub held_body: u64,
+    /// Reads that one atomic call remembers and writes that it holds; at most 100,000.
+    pub transaction_entries: u32,
+    /// Their bytes; at most 256 MiB.
+    pub transaction_size: u64,
 }
 
 impl Default for Limits {
@@ -311,6 +329,9 @@ impl Default for Limits {
             stdio: 64 << 10,
             random: 64 << 10,
             invoke_payload: 1 << 20,
+            held_body: 1 << 20,
+            transaction_entries: 10_000,
+            transaction_size: 16 << 20,
         }
     }
 }

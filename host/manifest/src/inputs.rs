@@ -19,7 +19,7 @@ use crate::{
     wrong::{Wrong, shown},
 };
 
-pub(crate) const KEYS: &[&str] = &["file", "http", "to", "retry", "concurrency"];
+pub(crate) const KEYS: &[&str] = &["file", "http", "to", "retry", "concurrency", "atomic"];
 pub(crate) const FILE_KEYS: &[&str] = &["directory", "pattern", "settled", "failed", "max-size"];
 pub(crate) const SETTLED_KEYS: &[&str] = &["move"];
 pub(crate) const HTTP_KEYS: &[&str] = &["path", "host", "signature", "id"];
@@ -49,6 +49,7 @@ pub(crate) fn read(
     let fields = reader.fields(item, KEYS)?;
     let to = reader.require(&fields, key.at, "to", "write the component that is triggered, as in `to: web`");
     let to = to.and_then(|item| facts.trigger(reader, &item));
+    let atomic = fields.or("atomic", None, |item| reader.flag(item).map(Some));
     let kind = match reader.kind(&fields, key.at, "input", KINDS)? {
         (Kind::File, options) => file(reader, &fields, &options),
         (Kind::Http, options) => {
@@ -63,7 +64,7 @@ pub(crate) fn read(
             webhook(reader, &options, key.at, facts)
         }
     };
-    Some(Input { name: name?, kind: kind?, to: to?, at: key.at })
+    Some(Input { name: name?, kind: kind?, to: to?, atomic: atomic?, at: key.at })
 }
 
 fn file(reader: &mut Reader<'_>, outer: &Fields<'_>, item: &Item<'_>) -> Option<InputKind> {

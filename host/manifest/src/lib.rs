@@ -4,7 +4,8 @@
 //! refuses what is not YAML. The readers (`component`, `store`, `topics`, …) turn nodes into the
 //! types of `app` by way of `read`, which collects problems instead of stopping at the first. `check`
 //! then compares what no single reader sees: routes of different components, grants and stores, and by way of
-//! `flow`, `dead_letters`, `invoke` and `outputs` where events and calls go.
+//! `flow`, `dead_letters`, `invoke` and `outputs` where events and calls go, and by way of `commits` what an atomic call
+//! can do in one commit.
 //!
 //! This crate does no I/O. Whether a file exists is the caller's business, and secrets come in by way of
 //! [`Secrets`]. What the caller finds out later (an import without a grant, a missing file) it reports as a
@@ -12,7 +13,9 @@
 
 mod allowed;
 mod app;
+mod atomic;
 mod check;
+mod commits;
 mod component;
 mod crons;
 mod dead_letters;
@@ -47,11 +50,11 @@ mod url;
 mod wrong;
 
 pub use app::{
-    Access, Allowed, App, Batch, Caller, CallerGrant, Case, Component, DirAccess, Directory, Due, Encoding,
-    EnvValue, FileInput, Input, InputKind, InvokeGrant, Limits, Link, LogLevel, Missed, Outbound,
-    OutboundScheme, Output, OutputGrant, OutputKind, Publish, Route, Schedule, SettledFile, Signature,
-    SignedTime, Sink, SinkMode, Span, Spanned, Start, Storage, Store, StoreGrant, StoreKind, Subscription,
-    Target, Topic, TopicKind, Upstream, Webhook, WhenFull,
+    Access, Allowed, App, Atomic, Batch, Caller, CallerGrant, Case, Component, DirAccess, Directory, Due,
+    Encoding, EnvValue, FileInput, Idempotency, Input, InputKind, InvokeGrant, Limits, Link, LogLevel,
+    Missed, Outbound, OutboundScheme, Output, OutputGrant, OutputKind, Outside, Publish, Route, Schedule,
+    SettledFile, Signature, SignedTime, Sink, SinkMode, Span, Spanned, Start, Storage, Store, StoreGrant,
+    StoreKind, Subscription, Target, Topic, TopicKind, Upstream, Webhook, WhenFull,
 };
 pub use host::HostPattern;
 pub use path::{PathPattern, Segment, Tail};

@@ -2,22 +2,32 @@
 
 use crate::{
     app::{Route, Span},
-    host,
+    atomic, host,
     path::{self, Segment, Tail},
     read::{Fields, Item, Reader},
     wrong::{Wrong, shown},
 };
 
-pub(crate) const KEYS: &[&str] = &["path", "host"];
+pub(crate) const KEYS: &[&str] = &["path", "host", "atomic", "idempotency"];
+/// Of a route of the host's own.
+pub(crate) const EXACT_KEYS: &[&str] = &["path", "host"];
 
-/// One route: a path, or a map.
-pub(crate) fn read(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Route> {
+/// One route: a path, or a map. `atomic` is what it is if it does not say so itself.
+pub(crate) fn read(reader: &mut Reader<'_>, item: &Item<'_>, atomic: bool) -> Option<Route> {
     if item.is_scalar() {
-        let path = reader.parse(item, path::parse)?;
-        return Some(Route { host: None, path, at: item.at() });
+        return Some(Route { atomic, ..short(reader, item)? });
     }
     let fields = reader.fields_or(item, "a path or a map", KEYS)?;
-    of(reader, item.at(), &fields, "write `path: /` for every path")
+    let route = of(reader, item.at(), &fields, "write `path: /` for every path");
+    let atomic = fields.or("atomic", atomic, |item| reader.flag(item));
+    let idempotency = fields.or("idempotency", None, |item| atomic::idempotency(reader, item));
+    Some(Route { atomic: atomic?, idempotency: idempotency?, ..route? })
+}
+
+/// A path alone.
+fn short(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Route> {
+    let path = reader.parse(item, path::parse)?;
+    Some(Route { host: None, path, atomic: false, idempotency: None, at: item.at() })
 }
 
 /// The route that is `path` and `host` of these fields.
@@ -25,12 +35,17 @@ fn of(reader: &mut Reader<'_>, at: Span, fields: &Fields<'_>, help: &str) -> Opt
     let path = reader.require(fields, at, "path", help);
     let path = path.and_then(|item| reader.parse(&item, path::parse));
     let host = fields.or("host", None, |item| reader.parse(item, host).map(Some));
-    Some(Route { host: host?, path: path?, at })
+    Some(Route { host: host?, path: path?, atomic: false, idempotency: None, at })
 }
 
 /// A route of the host's own: one path of which nothing is captured, as there is no component to tell it to.
 pub(crate) fn read_exact(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Route> {
-    let route = read(reader, item)?;
+    let route = if item.is_scalar() {
+        short(reader, item)?
+    } else {
+        let fields = reader.fields_or(item, "a path or a map", EXACT_KEYS)?;
+        of(reader, item.at(), &fields, "write one path, as in `path: /events`")?
+    };
     exact(reader, &item.key, route)
 }
 

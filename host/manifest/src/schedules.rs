@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub(crate) const KEYS: &[&str] =
-    &["cron", "every", "time-zone", "to", "data", "content-type", "missed", "retry"];
+    &["cron", "every", "time-zone", "to", "data", "content-type", "missed", "retry", "atomic"];
 
 const MISSED: &[(&str, Missed)] =
     &[("skip", Missed::Skip), ("run-once", Missed::RunOnce), ("run-all", Missed::RunAll)];
@@ -39,6 +39,7 @@ pub(crate) fn read(
     }
     let missed = fields.or("missed", Missed::RunOnce, |item| reader.choice(item, "way to make up", MISSED));
     let retry = fields.or("retry", Retry::default(), |item| retry::read(reader, item, Retry::default()));
+    let atomic = fields.or("atomic", None, |item| reader.flag(item).map(Some));
     let content_type = content_type.unwrap_or_else(|| data.as_ref().map(|_| TEXT.to_owned()));
     Some(Schedule {
         name: name?,
@@ -48,6 +49,7 @@ pub(crate) fn read(
         content_type,
         missed: missed?,
         retry: retry?,
+        atomic: atomic?,
         at: key.at,
     })
 }

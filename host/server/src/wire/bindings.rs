@@ -17,6 +17,7 @@ use mecha_primitives::{
 };
 use mecha_runtime::call::Services;
 
+use super::meta_of;
 use crate::{
     apps::Target,
     dispatch::Dispatcher,
@@ -109,6 +110,7 @@ pub(super) fn ingress(app: &App, meta: &manifest::Topic, topic: Arc<Topic>, serv
 
 /// The webhook of an input, if it is one.
 pub(super) fn webhook<'a>(
+    app: &App,
     input: &'a manifest::Input,
     target: Arc<Target>,
     dispatcher: &Dispatcher,
@@ -131,6 +133,7 @@ pub(super) fn webhook<'a>(
     let webhook = Webhook {
         dispatcher: dispatcher.clone(),
         name: input.name.clone(),
+        atomic: meta_of(app, &target.component).is_some_and(|meta| input.is_atomic(meta)),
         target,
         signature: signature.transpose()?,
         id: meta.id.clone(),
