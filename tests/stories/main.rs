@@ -3,6 +3,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "stories read and write files as users do")]
 
+mod bank;
 mod bindings;
 mod cache;
 mod cli;
