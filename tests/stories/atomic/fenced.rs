@@ -1,0 +1,64 @@
+//! Who comes back from the dead, after its lease went to another, commits nothing.
+
+use std::time::{Duration, Instant};
+
+use mecha_tests::{
+    gate::Gate,
+    host::until,
+    teller::{add, before_attempt, increase, publish, set},
+};
+use rustix::process::Signal;
+use serde_json::json;
+
+use super::world;
+
+/// A lease is longer than its call may take: only a host that stands still for a while has such calls.
+#[test]
+fn a_handler_that_outlives_its_lease_commits_nothing() {
+    let gate = Gate::closed();
+    let sections = "
+topics: { news: embedded, heard: { embedded: {}, keep: 1d } }
+subscriptions: { readers: { topic: news, to: teller, retry: { attempts: 5, min: 1ms, max: 5ms } } }";
+    let lines = "    publish: [news, heard]\n    limits: { wall-time: 1s }";
+    let world = world("embedded", &gate, lines, sections);
+    let script = [
+        increase("handled"),
+        add("added", 1),
+        set("by", "attempt $attempt"),
+        publish("heard", &[]),
+        before_attempt(2, &[gate.pass()]),
+    ];
+    world.plain().done(&[publish("news", &script)]);
+    gate.wait_for(1);
+    world.host.signal(Signal::STOP);
+    let stood_still = Instant::now();
+    until("its lease is over", || stood_still.elapsed() > Duration::from_secs(17));
+    // What it waits for is there when it comes back, and so is the end of its lease.
+    gate.open_for_all();
+    world.host.signal(Signal::CONT);
+    world.wait_for_events("news", 0);
+    world.wait_for_rest("teller");
+    assert_eq!(world.value("handled").as_deref(), Some("1"));
+    assert_eq!(world.value("added").as_deref(), Some("1"));
+    assert_eq!(world.topic("heard")["events"], 1);
+    assert_eq!(world.ask(&["dlq", "list"])["letters"].as_array().unwrap().len(), 0);
+}
+
+/// An event that has expired is nobody's any more.
+#[test]
+fn a_handler_whose_event_has_expired_meanwhile_commits_nothing() {
+    let gate = Gate::closed();
+    let sections = "
+topics: { news: embedded }
+subscriptions: { readers: { topic: news, to: teller } }";
+    let world = world("embedded", &gate, "    publish: [news]", sections);
+    let script = [set("a", "1"), gate.pass()];
+    let began = Instant::now();
+    let passing = json!({ "do": "publish", "topic": "news", "data": script, "ttl-ms": 500 });
+    world.plain().done(&[passing]);
+    gate.wait_for(1);
+    until("it has expired", || began.elapsed() > Duration::from_secs(1));
+    gate.open_for_all();
+    world.wait_for_rest("teller");
+    assert_eq!(world.value("a"), None);
+}
