@@ -21,7 +21,7 @@ use mecha_primitives::{
     commit::{self, Engine, Unobserved},
     delivery::{
         Outcome, Retry, Settled,
-        pump::{Attempts, Pace, pump},
+        pump::{Attempts, Ended, Pace, pump},
     },
     pubsub::{
         Message, Publisher as _,
@@ -67,14 +67,14 @@ impl Attempts<Taken> for Handler {
         Some(())
     }
 
-    async fn attempt(&self, items: &[Taken], (): ()) -> Vec<Outcome> {
+    async fn attempt(&self, items: &[Taken], (): ()) -> Vec<Ended> {
         for item in items {
             let id = item.delivery.event.event.id().to_owned();
             self.arrived.lock().unwrap().insert(id, Instant::now());
         }
         self.count.fetch_add(items.len(), Ordering::Relaxed);
         self.notify.notify_one();
-        vec![Outcome::Done; items.len()]
+        vec![Outcome::Done.into(); items.len()]
     }
 
     fn settled(&self, _: &Taken, _: &Outcome, settled: &Settled) {

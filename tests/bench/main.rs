@@ -6,8 +6,9 @@
 //!
 //! `cargo build --release` and `cargo guests` must have run. The peer `wasmtime serve` is looked for as
 //! `$WASMTIME`, then in `target/peers/bin`; without it its rows are left out, and the command that installs it
-//! is printed. `--hello` ends after the first table; `--events` and `--calls` print only those.
+//! is printed. `--hello` ends after the first table; `--events`, `--calls` and `--atomic` print only those.
 
+mod atomic;
 mod calls;
 mod events;
 mod languages;
@@ -29,6 +30,9 @@ fn main() {
         schedules::lateness();
         return events::backlog();
     }
+    if std::env::args().any(|arg| arg == "--atomic") {
+        return atomic::calls();
+    }
     if std::env::args().any(|arg| arg == "--calls") {
         calls::calls();
         return languages::instances();
@@ -46,6 +50,7 @@ fn main() {
     events::fan_out();
     schedules::lateness();
     calls::calls();
+    atomic::calls();
     languages::instances();
     events::backlog();
 }

@@ -11,7 +11,7 @@ use mecha_primitives::{
     commit,
     delivery::{
         Outcome, Retry, Settled,
-        pump::{Attempts, Pace, pump},
+        pump::{Attempts, Ended, Pace, pump},
     },
     jobs::{Item, Job, Jobs, Options, Schedule, Scheduler as _},
     random::Seeded,
@@ -36,11 +36,11 @@ impl Attempts<Item> for Late {
 
     async fn permit(&self) {}
 
-    async fn attempt(&self, items: &[Item], (): ()) -> Vec<Outcome> {
+    async fn attempt(&self, items: &[Item], (): ()) -> Vec<Ended> {
         let late = RealClock.now().since(items[0].due);
         self.millis.lock().unwrap().push(u64::try_from(late.as_millis()).unwrap());
         self.notify.notify_one();
-        vec![Outcome::Done; items.len()]
+        vec![Outcome::Done.into(); items.len()]
     }
 
     fn settled(&self, _: &Item, _: &Outcome, _: &Settled) {}

@@ -17,9 +17,11 @@ fn what_was_acknowledged_survives_every_crash() {
     let totals = runs.iter().fold(Totals::default(), |sum, run| sum + run.totals);
     println!("{} seeds: {totals:?}", runs.len());
     if runs.len() >= 100 {
-        let Totals { appended, crashes, errors, unknown_kept, unknown_lost, .. } = totals;
+        let Totals { appended, listed, stale, crashes, errors, unknown_kept, unknown_lost, .. } = totals;
         for (what, count) in [
             ("append", appended),
+            ("listing that held", listed),
+            ("listing that had changed", stale),
             ("crash", crashes),
             ("I/O error", errors),
             ("unknown group that was kept", unknown_kept),
@@ -66,4 +68,9 @@ fn a_put_that_is_forgotten_is_found_out() {
 #[test]
 fn a_number_that_is_forgotten_is_found_out() {
     is_found(Bug::ForgottenNumber);
+}
+
+#[test]
+fn a_listing_that_is_forgotten_is_found_out() {
+    is_found(Bug::ForgottenSpans);
 }

@@ -14,7 +14,10 @@ use mecha_primitives::{
 use mecha_tests::{model::Model, simdisk::SimDisk};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
-use crate::{crash::workload::Workload, seeds};
+use crate::{
+    crash::workload::{self, Workload},
+    seeds,
+};
 
 const GROUPS: usize = 40;
 
@@ -51,7 +54,7 @@ async fn compare(seed: u64) -> Result<usize, String> {
             }
             batches += 1;
         }
-        let span = span(&mut rng, &model);
+        let span = Span { reverse: rng.random(), ..workload::span(&mut rng, &model) };
         let within = |key: &Bytes| *key >= span.start && span.end.as_ref().is_none_or(|end| key < end);
         let live =
             model.live(now).filter(|(key, _)| within(key)).map(|(key, record)| (key.clone(), record.clone()));
@@ -72,19 +75,4 @@ async fn compare(seed: u64) -> Result<usize, String> {
         clock.set(now);
     }
     Ok(batches)
-}
-
-/// All, or from one key to another, in whatever order these are.
-fn span(rng: &mut StdRng, model: &Model) -> Span {
-    let keys: Vec<_> = model.stored().map(|(key, _)| key.clone()).collect();
-    let mut key = || match keys.len() {
-        0 => Bytes::new(),
-        len => keys[rng.random_range(0..len)].clone(),
-    };
-    let (start, end) = (key(), key());
-    match rng.random_range(0..3) {
-        0 => Span { start: Bytes::new(), end: None, reverse: rng.random() },
-        1 => Span { start, end: None, reverse: rng.random() },
-        _ => Span { start, end: Some(end), reverse: rng.random() },
-    }
 }

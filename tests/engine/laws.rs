@@ -1,5 +1,5 @@
 //! The laws of engines on the embedded one; and those of state in it, also through the wrappers that guests see it
-//! through.
+//! through, and in the map that it is compared with.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use mecha_primitives::{
     idempotency, jobs, pubsub,
     state::{Limited, Limits, Records, Scoped, Store, conformance::Fixture, shared_scope},
 };
-use mecha_tests::simdisk::SimDisk;
+use mecha_tests::{map::Map, simdisk::SimDisk};
 
 struct Embedded {
     clock: Arc<ManualClock>,
@@ -107,6 +107,33 @@ mod engine {
 
 mod embedded {
     mecha_primitives::state_conformance!(super::Embedded::new());
+}
+
+/// The judge is judged as well.
+struct Mapped {
+    clock: Arc<ManualClock>,
+    store: Arc<Map>,
+}
+
+impl Mapped {
+    fn new() -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp(1_000_000)));
+        Self { store: Arc::new(Map::new(clock.clone())), clock }
+    }
+}
+
+impl Fixture for Mapped {
+    fn store(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
+    fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+}
+
+mod mapped {
+    mecha_primitives::state_conformance!(super::Mapped::new());
 }
 
 /// As a component sees it, between two others.

@@ -12,7 +12,7 @@ use mecha_primitives::{
     identity::CallId,
     state::{Action, Error, Expect, Failure, Key, Page, Range, Records, Step, Store, Version},
 };
-use mecha_tests::simdisk::SimDisk;
+use mecha_tests::{map::Map, simdisk::SimDisk};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use crate::seeds;
@@ -33,7 +33,7 @@ async fn compare(seed: u64) -> Result<(), String> {
     let options = Options { cache: 1 << 20, ..Options::default() };
     let engine = Engine::new(Arc::new(SimDisk::new(seed)), clock.clone(), Arc::new(Unobserved), options);
     let embedded = Records::new(Arc::new(engine), clock.clone());
-    let memory = memory::Store::new(clock.clone(), None);
+    let map = Map::new(clock.clone());
     let engine = memory::Engine::new(clock.clone());
     let in_memory = Records::new(Arc::new(engine), clock.clone());
     let mut random = Random { rng: StdRng::seed_from_u64(seed), written: vec![], writes: 0 };
@@ -42,7 +42,7 @@ async fn compare(seed: u64) -> Result<(), String> {
         if let Operation::Wait(time) = operation {
             clock.advance(time);
         }
-        let expected = operation.run(&memory).await;
+        let expected = operation.run(&map).await;
         for (engine, store) in [("embedded", &embedded), ("in memory", &in_memory)] {
             let found = operation.run(store).await;
             if found != expected {

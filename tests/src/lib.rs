@@ -12,6 +12,7 @@
 //! | [`client`] | plain HTTP, and bytes that are no HTTP |
 //! | [`transcript`] | recorded sessions, replayed |
 //! | [`model`] | what an engine's records should be, without an engine |
+//! | [`map`] | what state in an engine should be, in a map |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a kit for tests: what cannot go on panics")]
 
@@ -20,6 +21,7 @@ pub mod countdisk;
 pub mod courier;
 pub mod gate;
 pub mod host;
+pub mod map;
 pub mod model;
 pub mod receiver;
 pub mod simdisk;

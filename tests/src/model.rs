@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use bytes::Bytes;
 use mecha_primitives::{
     clock::Timestamp,
-    commit::{Action, Batch, Change, Committed, Error, Quota, Record, Stamp, Version, account},
+    commit::{Action, Batch, Change, Committed, Error, Quota, Record, Span, Stamp, Version, account},
 };
 
 /// Engines clear away so many expired records with a commit, and more with a large one.
@@ -69,6 +69,14 @@ impl Model {
         self.records.get(key).filter(|record| record.is_live(now)).map(|record| record.version)
     }
 
+    /// What a listing of this span says.
+    #[must_use]
+    pub fn listed(&self, span: &Span, now: Timestamp) -> Vec<(Bytes, Version)> {
+        let within = |key: &Bytes| *key >= span.start && span.end.as_ref().is_none_or(|end| key < end);
+        let live = self.live(now).filter(|(key, _)| within(key));
+        live.map(|(key, record)| (key.clone(), record.version)).collect()
+    }
+
     /// Bytes by account, as stored.
     #[must_use]
     pub fn usage(&self) -> HashMap<Bytes, u64> {
@@ -94,6 +102,11 @@ impl Model {
         for wanted in &batch.checks {
             if !wanted.expect.holds(self.version(&wanted.key, now)) {
                 return Err(Error::Stale { key: wanted.key.clone() });
+            }
+        }
+        for seen in &batch.spans {
+            if let Some(key) = first_difference(&seen.records, &self.listed(&seen.span, now)) {
+                return Err(Error::Stale { key });
             }
         }
         let (mut after, mut sums) = self.changed(now, &batch.changes)?;
@@ -174,6 +187,12 @@ impl Model {
         }
         Ok(None)
     }
+}
+
+/// The key at which two listings part: where each has another one, the first in order.
+fn first_difference(seen: &[(Bytes, Version)], found: &[(Bytes, Version)]) -> Option<Bytes> {
+    let at = (0..seen.len().max(found.len())).find(|at| seen.get(*at) != found.get(*at))?;
+    [seen.get(at), found.get(at)].into_iter().flatten().map(|(key, _)| key.clone()).min()
 }
 
 fn sum(change: usize, old: &Record, delta: i64) -> Result<i64, Error> {

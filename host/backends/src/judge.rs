@@ -269,3 +269,6 @@ fn within<R: Rows>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,11 +10,13 @@ use mecha_primitives::name;
 
 use crate::{host::HostPattern, path::PathPattern, secrets::Secret};
 
+mod atomic;
 mod bindings;
 mod events;
 mod invoke;
 mod schedule;
 
+pub use atomic::{Atomic, Idempotency, Outside};
 pub use bindings::{
     Encoding, FileInput, Input, InputKind, LogLevel, Output, OutputGrant, OutputKind, SettledFile, Signature,
     SignedTime, Upstream, Webhook,
@@ -97,6 +99,7 @@ pub struct Component {
     pub outputs: Vec<OutputGrant>,
     /// It may schedule jobs for itself.
     pub jobs: bool,
+    pub atomic: Atomic,
     pub limits: Limits,
     /// Of its name.
     pub at: Span,
@@ -121,6 +124,7 @@ impl Component {
             links: vec![],
             outputs: vec![],
             jobs: false,
+            atomic: Atomic::default(),
             limits: Limits::default(),
             at,
         }
@@ -133,6 +137,8 @@ pub struct Route {
     /// `None`: any host.
     pub host: Option<HostPattern>,
     pub path: PathPattern,
+    pub atomic: bool,
+    pub idempotency: Option<Idempotency>,
     pub at: Span,
 }
 
@@ -176,6 +182,7 @@ pub struct Outbound {
     /// The names may resolve to loopback, private and link-local addresses. (A pattern that is itself such
     /// an address grants that address without this.)
     pub private: bool,
+    pub outside: Outside,
     pub at: Span,
 }
 
@@ -296,6 +303,12 @@ pub struct Limits {
     pub random: u64,
     /// The largest request and the largest response of an invocation, in bytes; at most 4 MiB.
     pub invoke_payload: u64,
+    /// Request body and answer of a call whose answer is held, in bytes.
+    pub held_body: u64,
+    /// Reads remembered and writes held by one atomic call.
+    pub transaction_entries: u32,
+    /// Bytes of them.
+    pub transaction_size: u64,
 }
 
 impl Default for Limits {
@@ -311,6 +324,9 @@ impl Default for Limits {
             stdio: 64 << 10,
             random: 64 << 10,
             invoke_payload: 1 << 20,
+            held_body: 1 << 20,
+            transaction_entries: 10_000,
+            transaction_size: 16 << 20,
         }
     }
 }

@@ -4,7 +4,7 @@ use mecha_primitives::name;
 
 use crate::{
     app::{Component, EnvValue, Spanned},
-    directory,
+    atomic, directory,
     facts::Facts,
     invoke, limits, outbound, outputs, publish,
     read::{Item, Reader, each},
@@ -27,6 +27,7 @@ pub(crate) const KEYS: &[&str] = &[
     "link",
     "outputs",
     "jobs",
+    "atomic",
     "limits",
 ];
 
@@ -43,10 +44,11 @@ pub(crate) fn read(
     let source = reader.require(&fields, key.at, "source", help).and_then(|item| read_source(reader, &item));
     let build =
         fields.get("build").and_then(|item| reader.words(&item, "write a command, or leave `build` out"));
+    let atomic = fields.get("atomic").and_then(|item| atomic::read(reader, &item)).unwrap_or_default();
     let routes = fields.get("http").and_then(|item| {
         let items = reader.list(&item)?;
         Some(each(&items, |item| {
-            let route = route::read(reader, item)?;
+            let route = route::read_component(reader, item, atomic.default)?;
             facts.routes.push((route.clone(), item.key.clone()));
             Some(route)
         }))
@@ -88,6 +90,7 @@ pub(crate) fn read(
         links: links.unwrap_or_default(),
         outputs: outputs.unwrap_or_default(),
         jobs: jobs.unwrap_or_default(),
+        atomic,
         limits: limits.unwrap_or_default(),
         at: key.at,
     })

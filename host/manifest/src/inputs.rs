@@ -9,6 +9,7 @@ use crate::{
         Encoding, EnvValue, FileInput, Input, InputKind, SettledFile, Signature, SignedTime, Span, Spanned,
         Webhook,
     },
+    atomic,
     facts::Facts,
     headers,
     limits::size_up_to,
@@ -19,7 +20,7 @@ use crate::{
     wrong::{Wrong, shown},
 };
 
-pub(crate) const KEYS: &[&str] = &["file", "http", "to", "retry", "concurrency"];
+pub(crate) const KEYS: &[&str] = &["file", "http", "to", "retry", "concurrency", "atomic"];
 pub(crate) const FILE_KEYS: &[&str] = &["directory", "pattern", "settled", "failed", "max-size"];
 pub(crate) const SETTLED_KEYS: &[&str] = &["move"];
 pub(crate) const HTTP_KEYS: &[&str] = &["path", "host", "signature", "id"];
@@ -63,7 +64,8 @@ pub(crate) fn read(
             webhook(reader, &options, key.at, facts)
         }
     };
-    Some(Input { name: name?, kind: kind?, to: to?, at: key.at })
+    let atomic = atomic::own(reader, &fields);
+    Some(Input { name: name?, kind: kind?, to: to?, atomic, at: key.at })
 }
 
 fn file(reader: &mut Reader<'_>, outer: &Fields<'_>, item: &Item<'_>) -> Option<InputKind> {

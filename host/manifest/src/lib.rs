@@ -12,6 +12,7 @@
 
 mod allowed;
 mod app;
+mod atomic;
 mod check;
 mod component;
 mod crons;
@@ -47,11 +48,11 @@ mod url;
 mod wrong;
 
 pub use app::{
-    Access, Allowed, App, Batch, Caller, CallerGrant, Case, Component, DirAccess, Directory, Due, Encoding,
-    EnvValue, FileInput, Input, InputKind, InvokeGrant, Limits, Link, LogLevel, Missed, Outbound,
-    OutboundScheme, Output, OutputGrant, OutputKind, Publish, Route, Schedule, SettledFile, Signature,
-    SignedTime, Sink, SinkMode, Span, Spanned, Start, Storage, Store, StoreGrant, StoreKind, Subscription,
-    Target, Topic, TopicKind, Upstream, Webhook, WhenFull,
+    Access, Allowed, App, Atomic, Batch, Caller, CallerGrant, Case, Component, DirAccess, Directory, Due,
+    Encoding, EnvValue, FileInput, Idempotency, Input, InputKind, InvokeGrant, Limits, Link, LogLevel,
+    Missed, Outbound, OutboundScheme, Output, OutputGrant, OutputKind, Outside, Publish, Route, Schedule,
+    SettledFile, Signature, SignedTime, Sink, SinkMode, Span, Spanned, Start, Storage, Store, StoreGrant,
+    StoreKind, Subscription, Target, Topic, TopicKind, Upstream, Webhook, WhenFull,
 };
 pub use host::HostPattern;
 pub use path::{PathPattern, Segment, Tail};

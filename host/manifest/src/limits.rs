@@ -18,7 +18,14 @@ pub(crate) const KEYS: &[&str] = &[
     "stdio",
     "random",
     "invoke-payload",
+    "held-body",
+    "transaction-entries",
+    "transaction-size",
 ];
+
+const MAX_HELD: u64 = 16 << 20;
+const MAX_ENTRIES: u32 = 100_000;
+const MAX_TRANSACTION: u64 = 256 << 20;
 
 /// Each may hold as much of the host's memory as a set of headers does.
 const MAX_HANDLES: u32 = 10_000;
@@ -44,6 +51,13 @@ pub(crate) fn read(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Limits> {
     let random = fields.or("random", base.random, |item| size(reader, item));
     let invoke_payload = fields
         .or("invoke-payload", base.invoke_payload, |item| size_up_to(reader, item, MAX_PAYLOAD, "4MiB"));
+    let held_body =
+        fields.or("held-body", base.held_body, |item| size_up_to(reader, item, MAX_HELD, "16MiB"));
+    let transaction_entries = fields
+        .or("transaction-entries", base.transaction_entries, |item| reader.count_up_to(item, MAX_ENTRIES));
+    let transaction_size = fields.or("transaction-size", base.transaction_size, |item| {
+        size_up_to(reader, item, MAX_TRANSACTION, "256MiB")
+    });
     Some(Limits {
         memory: memory?,
         wall_time: wall_time?,
@@ -55,6 +69,9 @@ pub(crate) fn read(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Limits> {
         stdio: stdio?,
         random: random?,
         invoke_payload: invoke_payload?,
+        held_body: held_body?,
+        transaction_entries: transaction_entries?,
+        transaction_size: transaction_size?,
     })
 }
 

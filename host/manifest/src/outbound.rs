@@ -1,27 +1,29 @@
 //! The `outbound` list of a component: where it may send HTTP requests.
 
 use crate::{
-    app::{Outbound, OutboundScheme},
+    app::{Outbound, OutboundScheme, Outside},
+    atomic,
     host::{self, HostPattern},
     read::{Item, Reader},
     wrong::{Wrong, shown},
 };
 
-pub(crate) const KEYS: &[&str] = &["host", "private"];
+pub(crate) const KEYS: &[&str] = &["host", "private", "outside"];
 
 /// One grant: a pattern, or a map.
 pub(crate) fn read(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Outbound> {
     let at = item.at();
     if item.is_scalar() {
         let (scheme, host, port) = reader.parse(item, parse)?;
-        return Some(Outbound { scheme, host, port, private: false, at });
+        return Some(Outbound { scheme, host, port, private: false, outside: Outside::Forbidden, at });
     }
     let fields = reader.fields_or(item, "a pattern or a map", KEYS)?;
     let pattern = reader.require(&fields, at, "host", "write `host: https://api.example.com`");
     let pattern = pattern.and_then(|item| reader.parse(&item, parse));
     let private = fields.or("private", false, |item| reader.flag(item));
+    let outside = atomic::outside(reader, &fields, true);
     let (scheme, host, port) = pattern?;
-    Some(Outbound { scheme, host, port, private: private?, at })
+    Some(Outbound { scheme, host, port, private: private?, outside: outside?, at })
 }
 
 /// `[http://|https://]host[:port]`
@@ -81,7 +83,10 @@ mod tests {
         for (text, full) in cases {
             let (scheme, host, port) = parse(text).unwrap();
             let at = crate::Span { line: 1, column: 1 };
-            assert_eq!(Outbound { scheme, host, port, private: false, at }.to_string(), full);
+            assert_eq!(
+                Outbound { scheme, host, port, private: false, outside: Outside::Forbidden, at }.to_string(),
+                full
+            );
         }
     }
 

@@ -2,22 +2,36 @@
 
 use crate::{
     app::{Route, Span},
-    host,
+    atomic, host,
     path::{self, Segment, Tail},
     read::{Fields, Item, Reader},
     wrong::{Wrong, shown},
 };
 
 pub(crate) const KEYS: &[&str] = &["path", "host"];
+/// Those of a component's route.
+pub(crate) const COMPONENT_KEYS: &[&str] = &["path", "host", "atomic", "idempotency"];
 
 /// One route: a path, or a map.
 pub(crate) fn read(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Route> {
     if item.is_scalar() {
         let path = reader.parse(item, path::parse)?;
-        return Some(Route { host: None, path, at: item.at() });
+        return Some(Route { host: None, path, atomic: false, idempotency: None, at: item.at() });
     }
     let fields = reader.fields_or(item, "a path or a map", KEYS)?;
     of(reader, item.at(), &fields, "write `path: /` for every path")
+}
+
+/// A route of a component, whose calls are atomic by default or not.
+pub(crate) fn read_component(reader: &mut Reader<'_>, item: &Item<'_>, atomic: bool) -> Option<Route> {
+    if item.is_scalar() {
+        return read(reader, item).map(|route| Route { atomic, ..route });
+    }
+    let fields = reader.fields_or(item, "a path or a map", COMPONENT_KEYS)?;
+    let route = of(reader, item.at(), &fields, "write `path: /` for every path");
+    let atomic = atomic::own(reader, &fields).unwrap_or(atomic);
+    let idempotency = fields.or("idempotency", None, |item| atomic::idempotency(reader, item));
+    Some(Route { atomic, idempotency: idempotency?, ..route? })
 }
 
 /// The route that is `path` and `host` of these fields.
@@ -25,7 +39,7 @@ fn of(reader: &mut Reader<'_>, at: Span, fields: &Fields<'_>, help: &str) -> Opt
     let path = reader.require(fields, at, "path", help);
     let path = path.and_then(|item| reader.parse(&item, path::parse));
     let host = fields.or("host", None, |item| reader.parse(item, host).map(Some));
-    Some(Route { host: host?, path: path?, at })
+    Some(Route { host: host?, path: path?, atomic: false, idempotency: None, at })
 }
 
 /// A route of the host's own: one path of which nothing is captured, as there is no component to tell it to.

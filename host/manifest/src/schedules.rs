@@ -4,7 +4,7 @@ use mecha_primitives::{delivery::Retry, name};
 
 use crate::{
     app::{Due, Missed, Schedule, Span, Spanned},
-    crons,
+    atomic, crons,
     facts::Facts,
     headers,
     read::{Fields, Item, Reader},
@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub(crate) const KEYS: &[&str] =
-    &["cron", "every", "time-zone", "to", "data", "content-type", "missed", "retry"];
+    &["cron", "every", "time-zone", "to", "data", "content-type", "missed", "retry", "atomic"];
 
 const MISSED: &[(&str, Missed)] =
     &[("skip", Missed::Skip), ("run-once", Missed::RunOnce), ("run-all", Missed::RunAll)];
@@ -48,6 +48,7 @@ pub(crate) fn read(
         content_type,
         missed: missed?,
         retry: retry?,
+        atomic: atomic::own(reader, &fields),
         at: key.at,
     })
 }

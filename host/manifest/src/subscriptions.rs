@@ -6,7 +6,7 @@ use mecha_primitives::{clock::Timestamp, delivery::Retry, name};
 
 use crate::{
     app::{Batch, Case, Spanned, Start, Subscription},
-    dead_letters,
+    atomic, dead_letters,
     facts::Facts,
     filters, publish,
     read::{Item, Reader, each},
@@ -27,6 +27,7 @@ pub(crate) const KEYS: &[&str] = &[
     "paused",
     "retry",
     "dead-letter",
+    "atomic",
 ];
 pub(crate) const ROUTE_KEYS: &[&str] = &["when", "to"];
 pub(crate) const BATCH_KEYS: &[&str] = &["size", "wait"];
@@ -86,6 +87,7 @@ pub(crate) fn read(
         paused: paused.unwrap_or(false),
         retry: retry.unwrap_or_default(),
         dead_letter,
+        atomic: atomic::own(reader, &fields),
         at: key.at,
     })
 }

@@ -11,7 +11,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::class::Class;
+use crate::{class::Class, commit::Engine};
 
 pub mod conformance;
 mod limited;
@@ -188,6 +188,11 @@ impl Error {
 /// - A safe operation changes nothing.                                   `a_safe_operation_changes_nothing`
 #[async_trait]
 pub trait Output: fmt::Debug + fmt::Display + Send + Sync + 'static {
+    /// The same output as a part of a unit of work. `None`: what it does cannot wait for a commit.
+    fn over(&self, _: &Arc<dyn Engine>) -> Option<Arc<dyn Output>> {
+        None
+    }
+
     /// What it can do: the same at all times.
     fn operations(&self) -> &'static [Operation];
 

@@ -350,6 +350,7 @@ pub trait Snapshot: Send + Sync {
 /// - A scan keeps to its span, its order and its budget.             `a_scan_keeps_to_its_span_and_budget`
 /// - Checks see what was there before the batch.                     `checks_see_what_was_before_the_batch`
 /// - What was listed is exactly what is there, or nothing happens.   `a_changed_listing_refuses_the_batch`
+/// - A stale batch names the first key that is not as it was read.   `a_stale_batch_names_what_has_changed`
 /// - Expectations see the batch's own earlier changes.               `expectations_see_earlier_changes`
 /// - Numbers grow with commits, whoever makes them, and for ever.    `numbers_grow_with_commits`
 /// - Keys that one batch appends share its number.                   `appended_keys_share_the_number`

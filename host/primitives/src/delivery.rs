@@ -10,7 +10,11 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use crate::{clock::Timestamp, commit, random::Random};
+use crate::{
+    clock::Timestamp,
+    commit::{self, Engine},
+    random::Random,
+};
 
 pub mod inbox;
 pub mod pump;
@@ -118,6 +122,14 @@ pub trait Source: Send + Sync + 'static {
 
     /// Ends the lease.
     async fn settle(&self, item: &Self::Item, outcome: Outcome) -> Result<Settled, commit::Error>;
+
+    /// Settles the item as done within a unit of work: when that is committed, and if the lease is this attempt's
+    /// still. What cannot be settled there is marked there as consumed.
+    async fn settle_over(
+        &self,
+        engine: &Arc<dyn Engine>,
+        item: &Self::Item,
+    ) -> Result<Settled, commit::Error>;
 
     /// Bytes that an item holds: a batch that waits for more does not gather without bound.
     fn weight(&self, _: &Self::Item) -> usize {

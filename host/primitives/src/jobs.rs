@@ -12,7 +12,7 @@ use bytes::Bytes;
 use crate::{
     class::Class,
     clock::Timestamp,
-    commit::{self, Version},
+    commit::{self, Engine, Version},
 };
 
 pub mod conformance;
@@ -243,6 +243,9 @@ pub trait Scheduler: fmt::Debug + Send + Sync + 'static {
 
     /// Up to `limit` jobs (at most [`MAX_LIST`]) whose names begin with `prefix`.
     async fn list(&self, prefix: &str, limit: usize) -> Result<Listing, Error>;
+
+    /// The same jobs over another engine: the unit of work of an atomic call.
+    fn over(&self, engine: &Arc<dyn Engine>) -> Arc<dyn Scheduler>;
 }
 
 #[cfg(test)]

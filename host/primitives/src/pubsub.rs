@@ -25,7 +25,11 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use crate::{class::Class, clock::Timestamp, commit};
+use crate::{
+    class::Class,
+    clock::Timestamp,
+    commit::{self, Engine},
+};
 
 mod codec;
 
@@ -87,6 +91,10 @@ pub trait Publisher: fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// Publishes messages in order, and says of each its id or why it was refused. A topic that is full may make the
     /// publisher wait, but not beyond `deadline`.
     async fn publish(&self, messages: Vec<Message>, deadline: Timestamp) -> Vec<Result<String, Error>>;
+
+    /// The same topic over another engine: the unit of work of an atomic call. Its groups hear of what is published
+    /// when that is committed; whether there is room is found out then, too.
+    fn over(&self, engine: &Arc<dyn Engine>) -> Arc<dyn Publisher>;
 }
 
 /// Why a publication was refused. But for [`Timeout`](Error::Timeout), nothing of it was taken.

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 pub use crate::commit::{Expect, Version};
-use crate::{class::Class, clock::Timestamp};
+use crate::{class::Class, clock::Timestamp, commit::Engine};
 
 pub mod conformance;
 mod limited;
@@ -259,6 +259,10 @@ pub trait Store: fmt::Debug + fmt::Display + Send + Sync + 'static {
 
     /// One page of a listing: one snapshot, in the order of the keys' bytes.
     async fn scan(&self, range: &Range, page: Page) -> Result<Listing, Error>;
+
+    /// The same store over another engine: the unit of work of an atomic call. What it reads and writes is then the
+    /// unit's to check and to hold.
+    fn over(&self, engine: &Arc<dyn Engine>) -> Arc<dyn Store>;
 
     /// Applies every step or none, in order. When this returns the writes are as durable as the
     /// store is.

@@ -16,7 +16,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::{
     gate::{Faults, Observer},
-    grants::Grants,
+    grants::{Granted, Grants},
     limits::{Limits, Meter},
     outbound::{Client, Hooks},
     stdio, wasi,
@@ -27,6 +27,16 @@ use crate::{
 pub struct Call {
     pub identity: Arc<Identity>,
     pub(crate) shared: Arc<Shared>,
+}
+
+impl Call {
+    /// What was granted, as it is, or as a part of the call's unit of work, which not all can be.
+    pub(crate) fn joined<G: Granted>(&self, granted: G) -> Option<G> {
+        match &self.identity.unit {
+            None => Some(granted),
+            Some(unit) => granted.over(unit),
+        }
+    }
 }
 
 /// What all calls of one component share.

@@ -30,6 +30,14 @@ pub enum Kind {
     Busy,
     /// A linked component gave no result.
     Callee,
+    /// The answer of an atomic call is larger than may be held.
+    Answer,
+    /// Others changed what an atomic call had read, each time that it was run.
+    Conflict,
+    /// What an atomic call did has no room in a store or a topic.
+    Quota,
+    /// What an atomic call did could not be committed.
+    Commit,
     /// Nobody waits for the answer any more.
     Cancelled,
     /// The host is at fault.
@@ -51,6 +59,10 @@ impl Kind {
             Self::Handles => "handles",
             Self::Busy => "busy",
             Self::Callee => "callee",
+            Self::Answer => "answer",
+            Self::Conflict => "conflict",
+            Self::Quota => "quota",
+            Self::Commit => "commit",
             Self::Cancelled => "cancelled",
             Self::Host => "host",
         }
@@ -66,7 +78,16 @@ impl Kind {
             Self::Deadline => Some("wall-time"),
             Self::Handles => Some("handles"),
             Self::Busy => Some("instances"),
-            Self::Trap | Self::Exit | Self::NoAnswer | Self::Callee | Self::Cancelled | Self::Host => None,
+            Self::Answer => Some("held-body"),
+            Self::Conflict => Some("runs"),
+            Self::Quota => Some("max-size"),
+            Self::Trap
+            | Self::Commit
+            | Self::Exit
+            | Self::NoAnswer
+            | Self::Callee
+            | Self::Cancelled
+            | Self::Host => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, fs::File, sync::Arc};
 
-use mecha_primitives::{bindings, invoke, jobs, name, pubsub, state};
+use mecha_primitives::{bindings, invoke, jobs, name, pubsub, state, unit::Unit};
 
 use crate::outbound::Destination;
 
@@ -52,6 +52,43 @@ impl Grants {
 
     pub(crate) fn output(&self, name: &str) -> Option<Output> {
         self.outputs.iter().find(|grant| grant.name.as_str() == name).cloned()
+    }
+}
+
+/// What a grant gives to a call.
+pub(crate) trait Granted: Sized {
+    /// The same, as a part of the call's unit of work. `None`: it cannot be one.
+    fn over(self, unit: &Unit) -> Option<Self>;
+}
+
+impl Granted for Store {
+    fn over(self, unit: &Unit) -> Option<Self> {
+        Some(Self { store: self.store.over(&unit.engine()), ..self })
+    }
+}
+
+impl Granted for Topic {
+    fn over(self, unit: &Unit) -> Option<Self> {
+        Some(Self { publisher: self.publisher.over(&unit.engine()), ..self })
+    }
+}
+
+impl Granted for Output {
+    fn over(self, unit: &Unit) -> Option<Self> {
+        Some(Self { output: self.output.over(&unit.engine())?, ..self })
+    }
+}
+
+impl Granted for Arc<dyn jobs::Scheduler> {
+    fn over(self, unit: &Unit) -> Option<Self> {
+        Some(jobs::Scheduler::over(&*self, &unit.engine()))
+    }
+}
+
+impl Granted for Target {
+    /// Whoever answers is told of the caller's unit, and joins it.
+    fn over(self, _: &Unit) -> Option<Self> {
+        Some(self)
     }
 }
 

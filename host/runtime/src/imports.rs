@@ -8,7 +8,7 @@ use wasmtime::component::Linker;
 use crate::{
     call::{Call, Data},
     gate::{Need, Operation, Refused},
-    grants::Grants,
+    grants::{Granted, Grants},
 };
 
 pub(crate) mod bindings;
@@ -33,18 +33,23 @@ pub(crate) fn link(linker: &mut Linker<Data>) -> wasmtime::Result<()> {
 }
 
 /// Looks a name up in what the call was granted: the gate's operation `open` of a primitive.
-fn granted<G>(
+fn granted<G: Granted>(
     call: &Call,
     primitive: &'static str,
     find: impl FnOnce(&Grants) -> Option<G>,
 ) -> Result<Option<G>, Refused> {
     let mut entered = call.enter(Operation { primitive, verb: "open", need: Need::Nothing })?;
-    let found = find(&call.shared.grants);
-    match found {
-        Some(_) => entered.succeed(),
-        None => entered.fail(Class::NotFound),
-    }
-    Ok(found)
+    let Some(found) = find(&call.shared.grants) else {
+        entered.fail(Class::NotFound);
+        return Ok(None);
+    };
+    let Some(found) = call.joined(found) else {
+        entered.fail(Class::Denied);
+        let text = "it cannot take part in an atomic call; grant it with `outside: allow`";
+        return Err(Refused::Denied(text.to_owned()));
+    };
+    entered.succeed();
+    Ok(Some(found))
 }
 
 fn millis(time: Duration) -> u64 {

@@ -25,6 +25,8 @@ pub struct Limits {
     pub stdio: u64,
     /// Random bytes in one request.
     pub random: u64,
+    /// Request body and answer of a call whose answer is held, in bytes.
+    pub held_body: u64,
     /// Request and response of an invoke, in bytes.
     pub invoke_payload: u64,
 }

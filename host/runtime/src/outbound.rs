@@ -14,7 +14,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, Uri, uri::Scheme};
+use http::{Method, Request, Response, Uri, uri::Scheme};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -45,6 +45,28 @@ pub struct Destination {
     pub port: Option<u16>,
     /// Whether loopback, private and link-local addresses are meant too.
     pub private: bool,
+    /// What of it an atomic call may do: it cannot be undone.
+    pub outside: Outside,
+}
+
+/// Which requests may leave an atomic call before it is known whether it succeeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Outside {
+    #[default]
+    None,
+    /// Those that change nothing. (RFC 9110, section 9.2.1)
+    Safe,
+    All,
+}
+
+impl Outside {
+    fn lets(self, method: &Method) -> bool {
+        match self {
+            Self::None => false,
+            Self::Safe => method.is_safe(),
+            Self::All => true,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,10 +227,10 @@ impl Hooks {
     }
 
     /// Passes the gate, and says whether private addresses are meant.
-    fn admit(&self, uri: &Uri) -> Result<(Entered, bool), Error> {
+    fn admit(&self, method: &Method, uri: &Uri) -> Result<(Entered, bool), Error> {
         let target = Target::of(uri).ok_or(Error::HttpRequestUriInvalid)?;
         let operation = Operation { primitive: "http", verb: "send", need: Need::Connect(&target) };
-        let entered = self.0.enter(operation).map_err(|refused| match refused {
+        let mut entered = self.0.enter(operation).map_err(|refused| match refused {
             Refused::Denied(missing) => {
                 let Identity { app, component, .. } = &*self.0.identity;
                 tracing::warn!(%app, %component, %missing, "outgoing request denied: grant it with `outbound`");
@@ -216,8 +238,14 @@ impl Hooks {
             }
             Refused::Injected(_) => Error::DestinationUnavailable,
         })?;
-        let private =
-            (self.0.shared.grants.outbound.iter()).any(|grant| grant.private && grant.covers(&target));
+        let covering = || self.0.shared.grants.outbound.iter().filter(|grant| grant.covers(&target));
+        if self.0.identity.unit.is_some() && !covering().any(|grant| grant.outside.lets(method)) {
+            let Identity { app, component, .. } = &*self.0.identity;
+            tracing::warn!(%app, %component, %method, %target, "an atomic call may not send this: grant it with `outside: allow`");
+            entered.fail(Class::Denied);
+            return Err(Error::HttpRequestDenied);
+        }
+        let private = covering().any(|grant| grant.private);
         // The connector resolves names only; what is an address already is checked here.
         if target.address().is_some_and(|address| !private && !is_public(address)) {
             return Err(Error::DestinationIpProhibited);
@@ -235,7 +263,7 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _sent: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        let admitted = self.admit(request.uri());
+        let admitted = self.admit(request.method(), request.uri());
         let shared = self.0.shared.clone();
         Box::new(async move {
             let (mut entered, private) = admitted?;
@@ -367,8 +395,13 @@ mod tests {
 
     #[test]
     fn a_destination_covers_its_scheme_host_and_port_and_nothing_else() {
-        let exact =
-            Destination { https: true, host: Host::Exact("a.example".into()), port: None, private: false };
+        let exact = Destination {
+            https: true,
+            host: Host::Exact("a.example".into()),
+            port: None,
+            private: false,
+            outside: Outside::None,
+        };
         assert!(exact.covers(&target("https://a.example/x")));
         assert!(exact.covers(&target("https://A.EXAMPLE.:443/")));
         for other in

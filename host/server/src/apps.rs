@@ -10,12 +10,13 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use mecha_manifest::{Caller as Granted, CallerGrant};
-use mecha_primitives::{identity::Caller, name};
+use mecha_manifest::{Atomic, Caller as Granted, CallerGrant};
+use mecha_primitives::{identity::Caller, name, unit::Transactions};
 use mecha_runtime::micrologic::Micrologic;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
+    dispatch::held::Held,
     metrics,
     route::Table,
     triggers::{ingress::Ingress, webhook::Webhook},
@@ -48,6 +49,8 @@ impl Apps {
 #[derive(Debug, Clone)]
 pub enum Endpoint {
     Component(Arc<Target>),
+    /// As a component, but its answers are held.
+    Held(Arc<Target>, Arc<Held>),
     /// A topic takes events.
     Topic(Arc<Ingress>),
     Webhook(Arc<Webhook>),
@@ -103,6 +106,10 @@ pub struct Target {
     pub component: name::Component,
     pub micrologic: Micrologic,
     pub calls: metrics::Calls,
+    /// For its atomic calls; `None` if it has none.
+    pub transactions: Option<Arc<Transactions>>,
+    /// Which methods and linked interfaces are atomic when they are called.
+    pub atomic: Atomic,
     /// Who may call it, and what.
     pub callers: Vec<CallerGrant>,
     permits: Arc<Semaphore>,
@@ -123,7 +130,18 @@ impl Target {
         callers: Vec<CallerGrant>,
     ) -> Self {
         let permits = Arc::new(Semaphore::new(micrologic.limits().concurrency as usize));
-        Self { tenant, app, component, micrologic, calls, callers, permits, waiting: AtomicUsize::new(0) }
+        Self {
+            tenant,
+            app,
+            component,
+            micrologic,
+            calls,
+            callers,
+            permits,
+            waiting: AtomicUsize::new(0),
+            transactions: None,
+            atomic: Atomic::default(),
+        }
     }
 
     /// A permit for one call. `None` if too many wait for one already.

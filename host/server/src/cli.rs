@@ -22,6 +22,7 @@ mod build;
 mod call;
 mod check;
 mod completions;
+mod conflicts;
 mod dlq;
 mod inspect;
 mod new;
@@ -77,6 +78,8 @@ enum Command {
     Call(call::Args),
     /// Show what the app's topics hold and how far behind their groups are; pause and resume subscriptions
     Topics(topics::Args),
+    /// List the keys for which atomic calls are run again
+    Conflicts(conflicts::Args),
     /// Look at events that were given up; deliver them again, or drop them
     Dlq(dlq::Args),
     /// Print completions for a shell
@@ -130,6 +133,7 @@ pub fn main() -> ExitCode {
         Command::New(args) => new::run(&args),
         Command::Call(args) => call::run(&args),
         Command::Topics(args) => topics::run(&args),
+        Command::Conflicts(args) => conflicts::run(&args),
         Command::Dlq(args) => dlq::run(&args),
         Command::Completions(args) => completions::run(&args, Cli::command),
     })

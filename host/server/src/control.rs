@@ -22,6 +22,7 @@ use mecha_primitives::{
 use serde_json::{Value, json};
 
 use crate::{
+    conflicts::{Conflicts, Hot},
     dispatch::calls::Switchboard,
     wire::events::{Events, Subscription, paused_key},
 };
@@ -34,6 +35,7 @@ pub struct Control {
     pub app: name::App,
     pub events: Arc<Events>,
     pub board: Arc<Switchboard>,
+    pub conflicts: Arc<Conflicts>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
     /// Whether this is the host that serves the app: what is in memory is here only then.
@@ -105,6 +107,7 @@ impl Control {
             }
             ("POST", ["subscriptions", name, "pause"]) => self.pause(name, true).await,
             ("POST", ["subscriptions", name, "resume"]) => self.pause(name, false).await,
+            ("GET", ["conflicts"]) => Ok(self.conflicts(question)),
             ("GET", ["dlq"]) => self.letters(question).await,
             ("GET", ["dlq", topic, stamp]) => self.letter(topic, stamp).await,
             ("POST", ["dlq", topic, stamp, "replay"]) => self.replay(topic, stamp).await,
@@ -113,6 +116,15 @@ impl Control {
             _ => Err(Reply::wrong(StatusCode::NOT_FOUND, "there is no such thing to ask")),
         };
         answered.unwrap_or_else(|reply| reply)
+    }
+
+    /// The keys that atomic calls race for, since the host was started.
+    fn conflicts(&self, question: &Question) -> Reply {
+        let most = question.get("limit").and_then(|text| text.parse().ok()).unwrap_or(20);
+        let hottest = self.conflicts.hottest(most).into_iter().map(
+            |Hot { component, key, runs }| json!({ "component": component.as_str(), "key": key, "runs": runs }),
+        );
+        Reply::good(&json!({ "conflicts": hottest.collect::<Vec<_>>() }))
     }
 
     fn subscription(&self, name: &str) -> Option<&Subscription> {

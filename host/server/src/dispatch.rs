@@ -3,10 +3,13 @@
 //! | module | idea |
 //! |---|---|
 //! | [`http`] | a request, and its answer |
+//! | [`held`] | a request whose answer waits: for a commit, or because it may be asked for again |
+//! | [`atomic`] | a call that is a transaction |
 //! | [`attempts`] | a call for something leased |
 //! | [`calls`] | components that call components, and people who do |
 
 use std::{
+    borrow::Cow,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,6 +17,7 @@ use std::{
 use mecha_primitives::{
     clock::{Clock, Timestamp},
     identity::{Caller, Identity, Trigger},
+    unit::Unit,
 };
 use mecha_runtime::fault::{Fault, Kind};
 use tokio::sync::OwnedSemaphorePermit;
@@ -21,8 +25,10 @@ use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
 
 use crate::{apps::Target, clock::Randomness, metrics::Metrics, shutdown::Shutdown, trace};
 
+pub mod atomic;
 pub mod attempts;
 pub mod calls;
+pub mod held;
 pub mod http;
 
 /// Makes calls.
@@ -35,19 +41,21 @@ pub struct Dispatcher {
 }
 
 /// What is said of a call when it begins.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Occasion<'a> {
     pub trigger: Trigger,
     pub caller: Caller,
     /// 1 for the first.
     pub attempt: u32,
     /// What the call descends from.
-    pub traceparent: Option<&'a str>,
+    pub traceparent: Option<Cow<'a, str>>,
     pub idempotency_key: Option<Arc<str>>,
     /// Not beyond this, whatever the component's own limit is.
     pub deadline: Option<Timestamp>,
     pub chain: Arc<[mecha_primitives::name::Component]>,
     pub cancel: CancellationToken,
+    /// What the call is a part of.
+    pub unit: Option<Unit>,
 }
 
 impl<'a> Occasion<'a> {
@@ -62,7 +70,13 @@ impl<'a> Occasion<'a> {
             deadline: None,
             chain: Arc::default(),
             cancel: CancellationToken::new(),
+            unit: None,
         }
+    }
+
+    /// The same, of nobody's.
+    fn into_owned(self) -> Occasion<'static> {
+        Occasion { traceparent: self.traceparent.map(|text| text.into_owned().into()), ..self }
     }
 }
 
@@ -79,13 +93,14 @@ impl Dispatcher {
             deadline,
         );
         identity.traceparent =
-            Some(trace::child(occasion.traceparent, self.random.bytes(), self.random.bytes()));
+            Some(trace::child(occasion.traceparent.as_deref(), self.random.bytes(), self.random.bytes()));
         identity.trigger = occasion.trigger;
         identity.caller = occasion.caller;
         identity.attempt = occasion.attempt;
         identity.idempotency_key = occasion.idempotency_key;
         identity.chain = occasion.chain;
         identity.cancel = occasion.cancel;
+        identity.unit = occasion.unit;
         Arc::new(identity)
     }
 

@@ -121,7 +121,9 @@ pub fn limits(of: &manifest::Limits) -> mecha_runtime::limits::Limits {
         handles,
         stdio,
         random,
+        held_body,
         invoke_payload,
+        ..
     } = *of;
     let wall_time: Duration = wall_time;
     mecha_runtime::limits::Limits {
@@ -134,6 +136,7 @@ pub fn limits(of: &manifest::Limits) -> mecha_runtime::limits::Limits {
         handles,
         stdio,
         random,
+        held_body,
         invoke_payload,
     }
 }

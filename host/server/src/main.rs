@@ -5,6 +5,7 @@ mod apps;
 mod body;
 mod cli;
 mod clock;
+mod conflicts;
 mod control;
 mod data;
 mod dispatch;

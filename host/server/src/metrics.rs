@@ -45,6 +45,15 @@ struct Limit {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Conflict {
+    tenant: String,
+    app: String,
+    component: String,
+    /// The beginning of the key.
+    prefix: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct HostCall {
     tenant: String,
     app: String,
@@ -99,6 +108,7 @@ pub struct Metrics {
     failures: Family<Tenant, Counter>,
     stored: Family<Account, Gauge>,
     settlements: Family<Delivered, Counter>,
+    conflicts: Family<Conflict, Counter>,
     unrouted: Counter,
 }
 
@@ -135,6 +145,7 @@ impl Metrics {
             failures: Family::default(),
             stored: Family::default(),
             settlements: Family::default(),
+            conflicts: Family::default(),
             unrouted: Counter::default(),
         };
         let mut registry = Registry::with_prefix("mecha");
@@ -177,6 +188,11 @@ impl Metrics {
             "settlements",
             "Attempts at events, runs and inputs that were settled, by what became of them",
             metrics.settlements.clone(),
+        );
+        r.register(
+            "conflicts",
+            "Runs of atomic calls that were in vain, by the beginning of the key that others had changed",
+            metrics.conflicts.clone(),
         );
         r.register("unrouted_requests", "HTTP requests that no route wanted", metrics.unrouted.clone());
         metrics.registry = registry;
@@ -244,6 +260,18 @@ impl Metrics {
         };
         let labels = Delivered { app: app.to_string(), kind, name: name.to_owned(), outcome };
         self.settlements.get_or_create(&labels).inc();
+    }
+
+    /// A run of an atomic call was in vain.
+    pub fn conflicted(
+        &self,
+        tenant: &name::Tenant,
+        app: &name::App,
+        component: &name::Component,
+        prefix: &str,
+    ) {
+        let Component { tenant, app, component } = Component::new(tenant, app, component);
+        self.conflicts.get_or_create(&Conflict { tenant, app, component, prefix: prefix.to_owned() }).inc();
     }
 
     /// What is stored is measured anew each time.

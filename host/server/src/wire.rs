@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`stores`] | the stores that components are granted |
 //! | [`events`] | topics, and the groups that take from them |
+//! | `atomic` | what atomic calls need
 //! | [`bindings`] | outputs, and the inputs that come by files and webhooks |
 //! | [`pumps`] | what runs beside HTTP: subscriptions, schedules, folders |
 
@@ -19,6 +20,7 @@ use mecha_backends::{embedded, memory};
 use mecha_manifest::{self as manifest, App, HostPattern, OutboundScheme, StoreKind, TopicKind};
 use mecha_primitives::{
     commit::Engine,
+    idempotency::Guard,
     jobs::{Jobs, component_account},
     name,
 };
@@ -33,6 +35,7 @@ use mecha_runtime::{
 
 use crate::{
     apps::{Endpoint, Live, Target},
+    conflicts::Conflicts,
     data::DataDir,
     dispatch::{
         Dispatcher,
@@ -44,6 +47,7 @@ use crate::{
     route::Table,
 };
 
+mod atomic;
 pub mod bindings;
 pub mod events;
 pub mod pumps;
@@ -69,6 +73,7 @@ pub struct Wired {
     pub data: Option<DataDir>,
     pub events: Arc<Events>,
     pub board: Arc<Switchboard>,
+    pub conflicts: Arc<Conflicts>,
     /// What is to be started when storage is open.
     pub pumps: Pumps,
 }
@@ -94,8 +99,18 @@ pub fn wire(loaded: &Loaded, host: &Host<'_>) -> anyhow::Result<Wired> {
     let events = Arc::new(Events::new(app, &engines, (&host.services.clock, &host.services.lots))?);
     let board = Arc::new(Switchboard::new(host.dispatcher.clone()));
     let outputs = bindings::outputs(app, &loaded.folder, &host.services)?;
-    let wiring = Wiring { loaded, host, engines: &engines, events: &events, board: &board, outputs };
-    let stores = Stores::new(app, &host.services, engines.embedded.clone());
+    let conflicts = Arc::<Conflicts>::default();
+    let wiring = Wiring {
+        loaded,
+        host,
+        engines: &engines,
+        events: &events,
+        board: &board,
+        conflicts: &conflicts,
+        in_flight: Guard::default(),
+        outputs,
+    };
+    let stores = Stores::new(app, &host.services, &engines);
     let (mut targets, mut jobs) = (HashMap::new(), vec![]);
     for (meta, component) in app.components.iter().zip(&loaded.components) {
         let scheduler = wiring.jobs(meta);
@@ -106,14 +121,16 @@ pub fn wire(loaded: &Loaded, host: &Host<'_>) -> anyhow::Result<Wired> {
         let micrologic = Micrologic::new(component, grants, limits, host.services.clone(), &links)?;
         let calls = host.dispatcher.metrics.calls(&host.tenant, &app.name, &meta.name);
         let (tenant, app) = (host.tenant.clone(), app.name.clone());
-        let target = Target::new(tenant, app, meta.name.clone(), micrologic, calls, meta.callers.clone());
+        let mut target = Target::new(tenant, app, meta.name.clone(), micrologic, calls, meta.callers.clone());
+        target.transactions = wiring.transactions(meta);
+        target.atomic = meta.atomic.clone();
         targets.insert(meta.name.clone(), Arc::new(target));
     }
     board.connect(targets.clone());
     let pumps = Pumps::new(app, loaded, &host.dispatcher, &events, &engines, &targets, jobs)?;
     let routes = wiring.routes(&targets)?;
     let engines = embedded.map(|engine| (host.tenant.clone(), engine)).into_iter().collect();
-    Ok(Wired { live: Live { routes: Table::new(routes), engines }, data, events, board, pumps })
+    Ok(Wired { live: Live { routes: Table::new(routes), engines }, data, events, board, conflicts, pumps })
 }
 
 /// The engine of the app's embedded storage.
@@ -128,15 +145,16 @@ fn engine(data: &DataDir, app: &App, host: &Host<'_>) -> embedded::Engine {
 /// Whether something is kept on disk, or there is something that an operator may ask about over the socket there.
 fn needs_directory(loaded: &Loaded) -> bool {
     let app = &loaded.app;
-    let is_called = app.components.iter().any(|component| !component.callers.is_empty());
-    needs_engine(loaded) || !app.topics.is_empty() || is_called
+    let is_asked =
+        |component: &manifest::Component| !component.callers.is_empty() || app.has_atomic_calls(component);
+    needs_engine(loaded) || !app.topics.is_empty() || app.components.iter().any(is_asked)
 }
 
 fn needs_engine(loaded: &Loaded) -> bool {
     let imports = loaded.components.iter().any(|component| component.imports_interface("mecha:state/stores"));
     let app = &loaded.app;
     let declares = app.stores.iter().any(|store| store.kind == StoreKind::Embedded);
-    imports && (loaded.bare || declares) || keeps_events(app) || keeps_jobs(app)
+    imports && (loaded.bare || declares) || keeps_events(app) || keeps_jobs(app) || keeps_answers(app)
 }
 
 /// Whether topics of the app are on disk.
@@ -148,6 +166,14 @@ fn keeps_jobs(app: &App) -> bool {
     !app.schedules.is_empty() || app.components.iter().any(|component| component.jobs)
 }
 
+/// Whether marks of consumed inputs, or answers by their keys, are on disk.
+fn keeps_answers(app: &App) -> bool {
+    let routes = |component: &manifest::Component| {
+        component.routes.iter().any(|route| route.idempotency.is_some()) || app.has_atomic_calls(component)
+    };
+    app.components.iter().any(|component| !app.is_in_memory(component) && routes(component))
+}
+
 /// What the components of one app are wired with.
 struct Wiring<'a> {
     loaded: &'a Loaded,
@@ -155,6 +181,9 @@ struct Wiring<'a> {
     engines: &'a Engines,
     events: &'a Events,
     board: &'a Arc<Switchboard>,
+    conflicts: &'a Arc<Conflicts>,
+    /// Idempotency keys of requests that are being carried out.
+    in_flight: Guard,
     outputs: BTreeMap<name::Binding, Arc<dyn mecha_primitives::bindings::Output>>,
 }
 
@@ -250,7 +279,9 @@ impl Wiring<'_> {
         };
         for meta in &app.components {
             let Some(target) = targets.get(&meta.name) else { continue };
-            meta.routes.iter().for_each(|route| add(route, Endpoint::Component(target.clone())));
+            for route in &meta.routes {
+                add(route, self.endpoint(meta, route, target)?);
+            }
         }
         for topic in &app.topics {
             let (Some(route), Some(found)) = (&topic.ingress, self.events.topic(&topic.name)) else {
@@ -261,7 +292,9 @@ impl Wiring<'_> {
         }
         for input in &app.inputs {
             let Some(target) = targets.get(&input.to.value) else { continue };
-            if let Some((route, webhook)) = bindings::webhook(input, target.clone(), &self.host.dispatcher)? {
+            if let Some((route, webhook)) =
+                bindings::webhook(app, input, target.clone(), &self.host.dispatcher)?
+            {
                 add(route, Endpoint::Webhook(Arc::new(webhook)));
             }
         }
@@ -296,6 +329,11 @@ fn destination(granted: &manifest::Outbound) -> Destination {
         host,
         port: granted.port,
         private: granted.private || is_address,
+        outside: match granted.outside {
+            manifest::Outside::Forbidden => outbound::Outside::None,
+            manifest::Outside::Safe => outbound::Outside::Safe,
+            manifest::Outside::Allow => outbound::Outside::All,
+        },
     }
 }
 

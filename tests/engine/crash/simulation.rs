@@ -1,6 +1,6 @@
 //! One life of a database: it works, fails, is opened again, and is compared with the model.
 
-use std::{ops::Add, time::Duration};
+use std::{borrow::Cow, ops::Add, time::Duration};
 
 use bytes::Bytes;
 use mecha_backends::embedded::{Broken, Database};
@@ -29,6 +29,8 @@ pub(super) enum Bug {
     ForgottenPut,
     /// The engine numbers its commits anew whenever it is opened.
     ForgottenNumber,
+    /// The engine does not look at what a batch has listed.
+    ForgottenSpans,
 }
 
 /// How a life went.
@@ -44,6 +46,10 @@ pub(super) struct Totals {
     pub(super) groups: u64,
     pub(super) batches: u64,
     pub(super) refused: u64,
+    /// Batches that were committed with what they had listed.
+    pub(super) listed: u64,
+    /// Batches that were refused for it.
+    pub(super) stale: u64,
     /// Batches that were given a number.
     pub(super) appended: u64,
     pub(super) crashes: u64,
@@ -64,6 +70,8 @@ impl Add for Totals {
             groups: self.groups + other.groups,
             batches: self.batches + other.batches,
             refused: self.refused + other.refused,
+            listed: self.listed + other.listed,
+            stale: self.stale + other.stale,
             appended: self.appended + other.appended,
             crashes: self.crashes + other.crashes,
             errors: self.errors + other.errors,
@@ -175,7 +183,8 @@ impl Life {
         let group = self.workload.group(&mut self.rng, &self.model, self.now);
         let mut after = self.model.clone();
         let expected = after.commit(self.now, &group);
-        match database.commit(self.now, &group) {
+        let (listed, stale) = listings(&group, &expected);
+        match database.commit(self.now, &self.given(&group)) {
             Ok(mut outcomes) => {
                 self.number(&mut outcomes)?;
                 let (outcomes, expected) = (format!("{outcomes:?}"), format!("{expected:?}"));
@@ -186,6 +195,8 @@ impl Life {
                 self.totals.groups += 1;
                 self.totals.batches += group.len() as u64;
                 self.totals.refused += expected.matches("Err(").count() as u64;
+                self.totals.listed += listed;
+                self.totals.stale += stale;
                 self.model = after;
                 if self.bug == Some(Bug::ForgottenPut) {
                     let newest = self.model.stored().last().map(|(key, _)| key.clone());
@@ -195,6 +206,14 @@ impl Life {
             }
             Err(broken) => self.failed("a commit", &broken, after).map(|()| false),
         }
+    }
+
+    /// The group as the engine is given it.
+    fn given<'g>(&self, group: &'g [Batch]) -> Cow<'g, [Batch]> {
+        if self.bug != Some(Bug::ForgottenSpans) {
+            return group.into();
+        }
+        group.iter().map(|batch| Batch { spans: vec![], ..batch.clone() }).collect()
     }
 
     /// Numbers of commits grow, whatever has happened since the last one was given.
@@ -296,6 +315,16 @@ impl Life {
         }
         Ok(())
     }
+}
+
+/// How many batches were committed with what they had listed, and how many were refused for that alone.
+fn listings(group: &[Batch], outcomes: &[Result<Committed, Error>]) -> (u64, u64) {
+    let with_spans = group.iter().zip(outcomes).filter(|(batch, _)| !batch.spans.is_empty());
+    with_spans.fold((0, 0), |(listed, stale), (batch, outcome)| match outcome {
+        Ok(_) => (listed + 1, stale),
+        Err(Error::Stale { .. }) if batch.checks.is_empty() => (listed, stale + 1),
+        Err(_) => (listed, stale),
+    })
 }
 
 /// All that a database shows.

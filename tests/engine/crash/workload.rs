@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use mecha_primitives::{
     clock::Timestamp,
-    commit::{Action, Batch, Change, Check, Expect, Quota, Record, Stamp, Version},
+    commit::{Action, Batch, Change, Check, Expect, Quota, Record, Seen, Span, Stamp, Version},
     identity::CallId,
 };
 use mecha_tests::model::Model;
@@ -35,10 +35,12 @@ impl Workload {
             Check { expect: expect(rng, model.version(&key, now)), key }
         });
         let checks = checks.collect();
+        let spans = if rng.random_bool(0.2) { rng.random_range(1..3) } else { 0 };
+        let spans = (0..spans).map(|_| seen(rng, model, now)).collect();
         let changes = if rng.random_bool(0.5) { 1 } else { rng.random_range(2..10) };
         let changes = (0..changes).map(|_| self.change(rng, model, now)).collect();
         let quotas = if rng.random_bool(0.15) { vec![quota(rng)] } else { vec![] };
-        Batch { checks, spans: vec![], changes, quotas }
+        Batch { checks, spans, changes, quotas }
     }
 
     fn change(&mut self, rng: &mut StdRng, model: &Model, now: Timestamp) -> Change {
@@ -118,6 +120,42 @@ fn expect(rng: &mut StdRng, found: Option<Version>) -> Expect {
         (_, Some(version)) => Expect::Version(version),
         (_, None) => Expect::Absent,
     }
+}
+
+/// Part of the key space, and in one case of five none of it.
+pub(crate) fn span(rng: &mut StdRng, model: &Model) -> Span {
+    let stored: Vec<_> = model.stored().map(|(key, _)| key.clone()).collect();
+    let mut bound = || match rng.random_range(0..3) {
+        0 => account(rng).into(),
+        1 if !stored.is_empty() => stored[rng.random_range(0..stored.len())].clone(),
+        _ => key(rng),
+    };
+    let (one, other) = (bound(), bound());
+    let (start, end) = (one.clone().min(other.clone()), one.max(other));
+    match rng.random_range(0..5) {
+        0 => Span { start: Bytes::new(), end: None, reverse: false },
+        1 => Span { start, end: None, reverse: false },
+        2 => Span { start: end, end: Some(start), reverse: false },
+        _ => Span { start, end: Some(end), reverse: false },
+    }
+}
+
+/// A listing. In most cases it is true, by what the model knows before the group.
+fn seen(rng: &mut StdRng, model: &Model, now: Timestamp) -> Seen {
+    let span = span(rng, model);
+    let mut records = model.listed(&span, now);
+    let other = Version::new(CallId(0), 0, 0);
+    let at = rng.random_range(0..=records.len());
+    match rng.random_range(0..16) {
+        0 => records.insert(at, (key(rng), other)),
+        1 if at < records.len() => records[at].1 = other,
+        2 if at < records.len() => _ = records.remove(at),
+        3 if at < records.len() => records.swap(0, at),
+        // What has expired is taken for what is there.
+        4 => records = model.listed(&span, Timestamp(0)),
+        _ => {}
+    }
+    Seen { span, records }
 }
 
 fn quota(rng: &mut StdRng) -> Quota {

@@ -10,7 +10,10 @@ use async_trait::async_trait;
 use mecha_primitives::{
     clock::{Clock as _, ManualClock, Timestamp},
     commit::{self, Stamp},
-    delivery::{Outcome, Settled, pump::Attempts},
+    delivery::{
+        Outcome, Settled,
+        pump::{Attempts, Ended},
+    },
     jobs,
     pubsub::group::Taken,
 };
@@ -143,7 +146,7 @@ impl Attempts<Taken> for Handler {
 
     async fn permit(&self) {}
 
-    async fn attempt(&self, items: &[Taken], (): ()) -> Vec<Outcome> {
+    async fn attempt(&self, items: &[Taken], (): ()) -> Vec<Ended> {
         let (took, _) = self.draw();
         let now = self.clock.now();
         items.iter().for_each(|item| self.world.lock().unwrap().begins(self.group, item, now));
@@ -163,7 +166,7 @@ impl Attempts<Taken> for Handler {
                 world.worked.insert(mine);
             }
             drop(world);
-            outcome
+            outcome.into()
         };
         items.iter().map(outcome).collect()
     }
@@ -198,10 +201,10 @@ impl Attempts<jobs::Item> for Ticker {
 
     async fn permit(&self) {}
 
-    async fn attempt(&self, items: &[jobs::Item], (): ()) -> Vec<Outcome> {
+    async fn attempt(&self, items: &[jobs::Item], (): ()) -> Vec<Ended> {
         let (took, outcome) = self.0.draw();
         self.0.clock.sleep_until(self.0.clock.now() + took).await;
-        items.iter().map(|_| outcome.clone()).collect()
+        items.iter().map(|_| outcome.clone().into()).collect()
     }
 
     fn settled(&self, item: &jobs::Item, outcome: &Outcome, settled: &Settled) {

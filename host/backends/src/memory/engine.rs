@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use mecha_primitives::{
     clock::{Clock, Timestamp},
-    commit::{self, Batch, Budget, Committed, Error, Record, Slice, Snapshot, Span},
+    commit::{self, Action, Batch, Budget, Committed, Error, Record, Slice, Snapshot, Span},
 };
 
 use super::rows::{Records, Rows};
@@ -74,12 +74,24 @@ impl commit::Engine for Engine {
 
     async fn commit(&self, batch: Batch) -> Result<Committed, Error> {
         let now = self.clock.now();
+        // Values are copied here, while nobody waits for it.
+        let batch = owned(batch);
         let mut rows = self.lock();
         rows.changed = false;
         let Ok(mut outcomes) = judge::group(&mut *rows, now, std::slice::from_ref(&batch));
         drop(rows);
         outcomes.pop().unwrap_or_else(|| Err(Error::Unknown("a batch was not answered".into())))
     }
+}
+
+/// The batch with values of its own: each may be a part of something larger, which it would keep alive uncounted.
+fn owned(mut batch: Batch) -> Batch {
+    for change in &mut batch.changes {
+        if let Action::Put(record) | Action::Append { record, .. } = &mut change.action {
+            record.value = Bytes::copy_from_slice(&record.value);
+        }
+    }
+    batch
 }
 
 /// The records as they were.

@@ -21,13 +21,13 @@ pub(super) type Records = RedBlackTreeMapSync<Bytes, Record>;
 pub(super) const ENTRY: u64 = 320;
 
 #[derive(Default)]
-pub(super) struct Rows {
+pub(crate) struct Rows {
     pub(super) records: Records,
     pub(super) expiries: BTreeSet<(Timestamp, Bytes)>,
     pub(super) usage: HashMap<Bytes, u64>,
     number: u64,
     /// Whether the commit at hand has changed anything.
-    pub(super) changed: bool,
+    pub(crate) changed: bool,
 }
 
 impl crate::judge::Rows for Rows {
@@ -117,13 +117,12 @@ impl Rows {
         match record {
             Some(record) => {
                 taken = <Self as crate::judge::Rows>::size(key, record);
-                // Copies: a key or a value may be a part of something larger, which it would keep alive uncounted.
+                // A copy, as the key may be a part of something larger. (The engine has seen to the value.)
                 let key = Bytes::copy_from_slice(key);
-                let record = Record { value: Bytes::copy_from_slice(&record.value), ..record.clone() };
                 if let Some(at) = record.expires_at {
                     self.expiries.insert((at, key.clone()));
                 }
-                self.records.insert_mut(key, record);
+                self.records.insert_mut(key, record.clone());
             }
             None => _ = self.records.remove_mut(key),
         }

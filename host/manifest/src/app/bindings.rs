@@ -90,6 +90,8 @@ pub struct Input {
     pub kind: InputKind,
     /// A component of the app.
     pub to: Spanned<name::Component>,
+    /// Whether the calls are atomic. `None`: as the component says.
+    pub atomic: Option<bool>,
     pub at: Span,
 }
 

@@ -17,11 +17,13 @@ use crate::clock::ManualClock;
 
 mod batches;
 mod countdowns;
+mod listings;
 mod quotas;
 mod stamps;
 mod whole;
 
 pub use countdowns::*;
+pub use listings::*;
 pub use quotas::*;
 pub use stamps::*;
 pub use whole::*;
@@ -48,6 +50,8 @@ macro_rules! commit_conformance {
             a_snapshot_does_not_change,
             a_scan_keeps_to_its_span_and_budget,
             checks_see_what_was_before_the_batch,
+            a_changed_listing_refuses_the_batch,
+            a_stale_batch_names_what_has_changed,
             expectations_see_earlier_changes,
             numbers_grow_with_commits,
             appended_keys_share_the_number,

@@ -27,13 +27,28 @@ pub trait Attempts<I>: Send + Sync + 'static {
     }
 
     /// One attempt at some items, which are one unless batches were asked for: an outcome for each.
-    async fn attempt(&self, items: &[I], permit: Self::Permit) -> Vec<Outcome>;
+    async fn attempt(&self, items: &[I], permit: Self::Permit) -> Vec<Ended>;
 
     /// Hears what became of an item.
     fn settled(&self, item: &I, outcome: &Outcome, settled: &Settled);
 
     /// Hears that storage is in the way.
     fn hindered(&self, error: &commit::Error);
+}
+
+/// How an attempt at an item ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// It is to be settled so.
+    Outcome(Outcome),
+    /// It was settled within the attempt's own commit.
+    Settled(Settled),
+}
+
+impl From<Outcome> for Ended {
+    fn from(outcome: Outcome) -> Self {
+        Self::Outcome(outcome)
+    }
 }
 
 /// How much is attempted at once.
@@ -248,8 +263,8 @@ async fn attempt<S: Source, A: Attempts<S::Item>>(
     let mut outcomes = attempts.attempt(&items, permit).await.into_iter();
     let settlements = items.iter().map(|item| {
         let missing = || Outcome::Retry { after: None, why: "the handler gave no outcome for it".into() };
-        let outcome = outcomes.next().unwrap_or_else(missing);
-        settle(&*source, &*attempts, &*clock, item, outcome)
+        let ended = outcomes.next().unwrap_or_else(|| missing().into());
+        settle(&*source, &*attempts, &*clock, item, ended)
     });
     // All at once, so that they share a commit.
     futures_util::future::join_all(settlements).await;
@@ -260,8 +275,12 @@ async fn settle<S: Source, A: Attempts<S::Item>>(
     attempts: &A,
     clock: &dyn Clock,
     item: &S::Item,
-    outcome: Outcome,
+    ended: Ended,
 ) {
+    let outcome = match ended {
+        Ended::Outcome(outcome) => outcome,
+        Ended::Settled(settled) => return attempts.settled(item, &Outcome::Done, &settled),
+    };
     for failed in 0..SETTLEMENTS {
         match source.settle(item, outcome.clone()).await {
             Ok(settled) => return attempts.settled(item, &outcome, &settled),

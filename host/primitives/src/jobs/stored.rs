@@ -45,7 +45,7 @@ pub struct Options {
 }
 
 /// The jobs of an account, as a [`Scheduler`] and as a [`Source`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Jobs {
     engine: Arc<dyn Engine>,
     clock: Arc<dyn Clock>,
@@ -54,7 +54,7 @@ pub struct Jobs {
     options: Options,
     /// This process, as its leases name it.
     owner: u64,
-    changed: Notify,
+    changed: Arc<Notify>,
 }
 
 /// What [`Jobs::reconcile`] did.
@@ -120,7 +120,7 @@ impl Jobs {
         options: Options,
     ) -> Self {
         let owner = random.next();
-        Self { engine, clock, random, account, options, owner, changed: Notify::new() }
+        Self { engine, clock, random, account, options, owner, changed: Arc::default() }
     }
 
     /// The change that [`schedule`](Scheduler::schedule) commits.
@@ -180,6 +180,11 @@ impl Jobs {
     /// For who has committed a batch of this: wakes who waits for [`changed`](Source::changed).
     pub fn notify(&self) {
         self.changed.notify_one();
+    }
+
+    fn notify_afterwards(&self) {
+        let changed = self.changed.clone();
+        self.engine.afterwards(Box::new(move || changed.notify_one()));
     }
 
     /// Makes the job what a definition says: an equal one keeps its state, another is replaced, and without one it is
@@ -294,7 +299,8 @@ impl Jobs {
     }
 
     async fn count(&self, snapshot: &dyn Snapshot) -> Result<u64, commit::Error> {
-        let record = snapshot.get(&self.key(b"n", b"")).await?;
+        // In a unit of work: who schedules does not race with everybody else who does.
+        let record = snapshot.peek(&self.key(b"n", b"")).await?;
         let number = record.and_then(|record| std::str::from_utf8(&record.value).ok()?.parse().ok());
         Ok(number.unwrap_or(0))
     }
@@ -369,7 +375,7 @@ impl Scheduler for Jobs {
             match self.engine.commit(batch).await {
                 Err(commit::Error::Conflict { .. }) => {}
                 other => {
-                    self.notify();
+                    self.notify_afterwards();
                     return other.map(drop).map_err(Error::from);
                 }
             }
@@ -409,6 +415,10 @@ impl Scheduler for Jobs {
             record::decode(name, &record.value)
         };
         Ok(Listing { jobs: records.iter().filter_map(state).map(status).collect(), more })
+    }
+
+    fn over(&self, engine: &Arc<dyn Engine>) -> Arc<dyn Scheduler> {
+        Arc::new(Self { engine: engine.clone(), ..self.clone() })
     }
 }
 
@@ -451,6 +461,22 @@ impl Source for Jobs {
         match self.engine.commit(Batch { quotas: vec![], ..batch }).await {
             Ok(_) => {
                 self.notify();
+                Ok(settled)
+            }
+            Err(commit::Error::Conflict { .. }) => Ok(Settled::Stale),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn settle_over(&self, engine: &Arc<dyn Engine>, item: &Item) -> Result<Settled, commit::Error> {
+        let over = Self { engine: engine.clone(), ..self.clone() };
+        let (batch, settled) = over.settle_batch(item, &Outcome::Done).await?;
+        if batch.changes.is_empty() {
+            return Ok(settled);
+        }
+        match engine.commit(Batch { quotas: vec![], ..batch }).await {
+            Ok(_) => {
+                over.notify_afterwards();
                 Ok(settled)
             }
             Err(commit::Error::Conflict { .. }) => Ok(Settled::Stale),

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::queue::{Delivery, Queue};
 use crate::{
     clock::Timestamp,
-    commit,
+    commit::{self, Engine},
     delivery::{Outcome, Settled, Source},
 };
 
@@ -44,7 +44,7 @@ impl Group {
 }
 
 /// A delivery, and the queue that it is from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Taken {
     queue: usize,
     pub delivery: Delivery,
@@ -73,6 +73,10 @@ impl Source for Group {
 
     async fn settle(&self, item: &Taken, outcome: Outcome) -> Result<Settled, commit::Error> {
         self.queues[item.queue].settle(&item.delivery, outcome).await
+    }
+
+    async fn settle_over(&self, engine: &Arc<dyn Engine>, item: &Taken) -> Result<Settled, commit::Error> {
+        self.queues[item.queue].settle_over(engine, &item.delivery).await
     }
 
     fn weight(&self, item: &Taken) -> usize {

@@ -88,7 +88,7 @@ pub struct Queue {
     options: Options,
     /// Of this process: leases of another are void, since an engine belongs to one at a time.
     owner: u64,
-    cursors: Mutex<Cursors>,
+    cursors: Arc<Mutex<Cursors>>,
     /// One at a time takes: what a take has found is not to be moved by another.
     taking: tokio::sync::Mutex<()>,
     changed: Arc<Notify>,
@@ -136,7 +136,7 @@ impl Queue {
             random,
             options,
             owner,
-            cursors: Mutex::default(),
+            cursors: Arc::default(),
             taking: tokio::sync::Mutex::default(),
             changed,
             room: topic.room(),
@@ -175,6 +175,18 @@ impl Queue {
     /// Those of the engine. It may be tried again.
     pub async fn settle(&self, delivery: &Delivery, outcome: Outcome) -> Result<Settled, commit::Error> {
         self.settle_delivery(delivery, outcome).await
+    }
+
+    /// Ends a lease as done within a unit of work: when that is committed, and if the lease is this attempt's still.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub async fn settle_over(
+        &self,
+        engine: &Arc<dyn Engine>,
+        delivery: &Delivery,
+    ) -> Result<Settled, commit::Error> {
+        self.settle_lease_over(&**engine, &delivery.leased).await
     }
 
     /// When the next entry may be due, if nothing changes.

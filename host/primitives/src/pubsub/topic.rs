@@ -11,7 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, futures::Notified};
 
 use super::{
     DeadLetter, Error, Message, Publisher, begin,
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, Timestamp},
-    commit::{self, Action, Batch, Budget, Change, Engine, Expect, Quota, Record, Version},
+    commit::{self, Action, Batch, Budget, Change, Engine, Expect, Quota, Record, Room, Version},
     name,
     random::Random,
 };
@@ -75,15 +75,18 @@ pub struct Member {
     pub changed: Arc<Notify>,
 }
 
-/// A topic on an engine, and who it delivers to.
+/// A topic on an engine, and who it delivers to. Cheap to clone.
+#[derive(Clone)]
 pub struct Topic {
     name: name::Topic,
     keys: TopicKeys,
     engine: Arc<dyn Engine>,
+    /// Where its records are: the engine, or what is below it if that is a unit of work.
+    home: Arc<dyn Engine>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     options: Options,
-    members: FilterIndex<Member>,
+    members: Arc<FilterIndex<Member>>,
     /// Told when something was settled: there may be room.
     room: Arc<Notify>,
 }
@@ -118,7 +121,8 @@ impl Topic {
         let keys = TopicKeys::new(app, &name);
         let members =
             FilterIndex::new(members.into_iter().map(|member| (member.filter.clone(), member)).collect());
-        Self { name, keys, engine, clock, random, options, members, room: Arc::default() }
+        let (home, members) = (engine.clone(), Arc::new(members));
+        Self { name, keys, engine, home, clock, random, options, members, room: Arc::default() }
     }
 
     #[must_use]
@@ -291,7 +295,7 @@ impl Topic {
             }
             let quotas = publication.quota.iter().cloned().collect();
             // If nobody waits for the end of it, the groups are to look all the same.
-            let waking = Waking(Some(&publication));
+            let waking = Waking { engine: &*self.engine, wake: std::mem::take(&mut publication.wake) };
             let outcome = self.engine.commit(Batch { changes, quotas, ..Batch::default() }).await;
             match outcome {
                 Ok(_) => return Ok(()),
@@ -339,13 +343,25 @@ impl Topic {
         commit::Error::Quota { account: self.keys.account(), max_bytes: self.options.max_bytes }.into()
     }
 
+    /// Waits for room, or a little. `false` if the deadline has come.
+    async fn wait(&self, room: Notified<'_>, deadline: Timestamp) -> bool {
+        let now = self.clock.now();
+        if now >= deadline {
+            return false;
+        }
+        // What makes room may also be an expiry, of which nobody tells.
+        let look = self.clock.sleep_until((now + LOOK).min(deadline));
+        tokio::select! { biased; () = room => {}, () = look => {} }
+        true
+    }
+
     /// Removes the oldest events. Whether there was one. Groups that have not had them find them gone.
     async fn drop_oldest(&self) -> Result<bool, commit::Error> {
         let budget = Budget { records: DROPPED, bytes: 1 << 20, values: false };
-        let (oldest, _) = self.engine.snapshot().await?.scan(&within(&self.keys.events()), budget).await?;
+        let (oldest, _) = self.home.snapshot().await?.scan(&within(&self.keys.events()), budget).await?;
         let changes =
             oldest.iter().map(|(key, _)| Change { key: key.clone(), expect: None, action: Action::Delete });
-        self.engine.commit(Batch { changes: changes.collect(), ..Batch::default() }).await?;
+        self.home.commit(Batch { changes: changes.collect(), ..Batch::default() }).await?;
         Ok(!oldest.is_empty())
     }
 
@@ -369,13 +385,9 @@ impl Topic {
                 }
                 Err(commit::Error::Quota { .. }) if part.len() > 1 => size = part.len() / 2,
                 Err(commit::Error::Quota { .. }) if self.options.full == Full::Wait => {
-                    let now = self.clock.now();
-                    if now >= deadline {
+                    if !self.wait(room, deadline).await {
                         return Err((left.to_vec(), Error::Busy(Some(LOOK))));
                     }
-                    // What makes room may also be an expiry, of which nobody tells.
-                    let look = self.clock.sleep_until((now + LOOK).min(deadline));
-                    tokio::select! { biased; () = room => {}, () = look => {} }
                 }
                 Err(commit::Error::Quota { .. }) if self.options.full == Full::DropOldest => {
                     match self.drop_oldest().await {
@@ -392,18 +404,35 @@ impl Topic {
     }
 }
 
-/// Tells the groups of a publication, unless it is known not to have happened.
-struct Waking<'p>(Option<&'p Publication>);
+/// Tells the groups of a publication once it is there, unless it is known not to have happened.
+struct Waking<'e> {
+    engine: &'e dyn Engine,
+    wake: Vec<Arc<Notify>>,
+}
 
 impl Waking<'_> {
     fn forget(mut self) {
-        self.0 = None;
+        self.wake.clear();
     }
 }
 
 impl Drop for Waking<'_> {
     fn drop(&mut self) {
-        self.0.into_iter().for_each(Publication::committed);
+        let wake = std::mem::take(&mut self.wake);
+        if !wake.is_empty() {
+            self.engine.afterwards(Box::new(move || wake.iter().for_each(|changed| changed.notify_one())));
+        }
+    }
+}
+
+#[async_trait]
+impl Room for Topic {
+    async fn make(&self, deadline: Timestamp) -> bool {
+        match self.options.full {
+            Full::Refuse => false,
+            Full::Wait => self.wait(self.room.notified(), deadline).await,
+            Full::DropOldest => self.drop_oldest().await.unwrap_or(false),
+        }
     }
 }
 
@@ -453,5 +482,11 @@ impl Publisher for Topic {
         }
         let outcomes = messages.iter().zip(outcomes);
         outcomes.map(|(message, outcome)| outcome.map(|()| message.event.id().to_owned())).collect()
+    }
+
+    fn over(&self, engine: &Arc<dyn Engine>) -> Arc<dyn Publisher> {
+        let topic = Arc::new(Self { engine: engine.clone(), ..self.clone() });
+        engine.on_full(self.keys.account(), topic.clone());
+        topic
     }
 }

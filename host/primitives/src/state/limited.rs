@@ -8,6 +8,7 @@ use super::{
     Abilities, Action, Applied, Error, Failure, Item, Key, Listing, MAX_KEY, MAX_PAGE, MAX_STEPS, MAX_VALUES,
     Page, Range, Step, Store,
 };
+use crate::commit::Engine;
 
 /// The limits of one store. (Those of keys and pages are the same for all.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +81,10 @@ impl<S: Store + ?Sized> Store for Limited<S> {
 
     async fn peek(&self, key: &Key) -> Result<Option<Item>, Error> {
         self.inner.peek(key).await
+    }
+
+    fn over(&self, engine: &Arc<dyn Engine>) -> Arc<dyn Store> {
+        Arc::new(Limited::new(self.inner.over(engine), self.limits))
     }
 
     async fn scan(&self, range: &Range, page: Page) -> Result<Listing, Error> {

@@ -159,7 +159,12 @@ impl Store for Records {
     }
 
     async fn peek(&self, key: &Key) -> Result<Option<Item>, Error> {
-        self.get(key).await
+        let found = self.engine.snapshot().await?.peek(key.as_str().as_bytes()).await?;
+        Ok(found.map(item))
+    }
+
+    fn over(&self, engine: &Arc<dyn Engine>) -> Arc<dyn Store> {
+        Arc::new(Self { engine: engine.clone(), clock: self.clock.clone(), quota: self.quota.clone() })
     }
 
     async fn scan(&self, range: &Range, page: Page) -> Result<Listing, Error> {

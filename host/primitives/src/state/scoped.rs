@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 
 use super::{Abilities, Applied, Error, Failure, Item, Key, Listing, Page, Range, Step, Store};
-use crate::name;
+use crate::{commit::Engine, name};
 
 /// A store in which every key begins with the space's prefix.
 ///
@@ -72,6 +72,10 @@ impl<S: Store + ?Sized> Store for Scoped<S> {
 
     async fn peek(&self, key: &Key) -> Result<Option<Item>, Error> {
         self.inner.peek(&self.key(key)).await
+    }
+
+    fn over(&self, engine: &Arc<dyn Engine>) -> Arc<dyn Store> {
+        Arc::new(Scoped::new(self.inner.over(engine), self.prefix.clone()))
     }
 
     async fn scan(&self, range: &Range, page: Page) -> Result<Listing, Error> {

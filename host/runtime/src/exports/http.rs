@@ -32,8 +32,10 @@ use crate::{
 pub const INTERFACE: &str = "wasi:http/incoming-handler";
 
 mod body;
+mod whole;
 
 pub use body::GuestBody;
+pub use whole::handle_whole;
 
 type Error = wasmtime_wasi_http::Error;
 
@@ -125,13 +127,13 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Error>,
 {
-    let wall_time = micrologic.limits().wall_time;
+    let left = store.data().call.identity.deadline.since(micrologic.now());
     let answered = Arc::new(Mutex::new(None));
     let call = AssertUnwindSafe(call(&micrologic, store, request, sender, answered.clone())).catch_unwind();
-    let outcome = match tokio::time::timeout(wall_time, call).await {
+    let outcome = match tokio::time::timeout(left, call).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(panic)) => Err(Fault::new(Kind::Host, panic_text(&*panic))),
-        Err(_) => Err(Fault::new(Kind::Deadline, format!("not done after {wall_time:?}"))),
+        Err(_) => Err(Fault::new(Kind::Deadline, format!("not done after {left:?}"))),
     };
     let kind = outcome.as_ref().err().map(|fault| fault.kind);
     ending.tell(outcome);

@@ -51,7 +51,7 @@ impl Callee for Nobody {
 }
 
 /// A function that is called.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Function<'a> {
     pub interface: &'a str,
     pub name: &'a str,

@@ -26,7 +26,7 @@ impl context::Host for Data {
             component: identity.component.to_string(),
             caller: caller(&identity.caller),
             idempotency_key: identity.idempotency_key.as_deref().map(str::to_owned),
-            atomic: false,
+            atomic: identity.unit.is_some(),
             trigger: match &identity.trigger {
                 Trigger::Http => context::Trigger::Http,
                 Trigger::Event(subscription) => context::Trigger::Pubsub(subscription.to_string()),

@@ -71,7 +71,7 @@ async fn scheduled<T, F: Future<Output = Result<T, seam::Error>>>(
     operation: impl FnOnce(Arc<dyn Scheduler>) -> F,
 ) -> Result<T, Error> {
     let mut entered = call.enter(Operation { primitive: "jobs", verb, need: Need::Nothing })?;
-    let Some(jobs) = call.shared.grants.scheduler.clone() else {
+    let Some(jobs) = call.shared.grants.scheduler.clone().and_then(|jobs| call.joined(jobs)) else {
         entered.fail(Class::Denied);
         return Err(Error::AccessDenied("the component may not schedule jobs: grant `jobs: true`".into()));
     };

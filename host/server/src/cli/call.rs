@@ -126,12 +126,13 @@ async fn here(
     let dispatcher =
         Dispatcher { clock: clock.clone(), random: random.clone(), metrics, shutdown: Shutdown::default() };
     let host = Host { services, dispatcher, tenant: name::Tenant::default(), data: directory };
-    let Wired { live, data: _lock, events, board, .. } = wire(loaded, &host)?;
+    let Wired { live, data: _lock, events, board, conflicts, .. } = wire(loaded, &host)?;
     for engine in live.engines.values() {
         engine.open().await?;
     }
     events.begin(&loaded.app.name).await?;
-    let control = Control { app: loaded.app.name.clone(), events, board, clock, random, serves: false };
+    let control =
+        Control { app: loaded.app.name.clone(), events, board, conflicts, clock, random, serves: false };
     let question =
         Question { method: Method::POST, path: vec![], query: vec![], headers: headers(args)?, body: data };
     let reply = control.invoke(&args.component, &args.method, &question).await;

@@ -134,7 +134,15 @@ impl Operated {
             shutdown: Shutdown::default(),
         };
         let board = Arc::new(Switchboard::new(dispatcher));
-        let control = Control { app: app.name, events, board, clock, random: lots, serves: false };
+        let control = Control {
+            app: app.name,
+            events,
+            board,
+            conflicts: Arc::default(),
+            clock,
+            random: lots,
+            serves: false,
+        };
         Ok(Self::Stopped(Box::new(Own { control, engine, _data: directory })))
     }
 

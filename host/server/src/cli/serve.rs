@@ -104,7 +104,7 @@ async fn serve(args: &Args, source: &Source, loaded: Loaded) -> anyhow::Result<(
     };
     let host = Host { services, dispatcher: dispatcher.clone(), tenant, data: &data };
     // Nothing listens before everything is wired.
-    let Wired { live, data: lock, events, board, pumps } = wire(&loaded, &host)?;
+    let Wired { live, data: lock, events, board, conflicts, pumps } = wire(&loaded, &host)?;
     let listener = listen(args.listen, "--listen").await?;
     let admin = match args.admin {
         Some(address) => Some(listen(address, "--admin").await?),
@@ -121,7 +121,8 @@ async fn serve(args: &Args, source: &Source, loaded: Loaded) -> anyhow::Result<(
     let headers = loaded.app.components.iter().map(|component| component.limits.request_headers).max();
     drop(loaded);
     let apps = Arc::new(Apps::new(live));
-    let control = Control { app, events, board, clock: clock.clone(), random: random.clone(), serves: true };
+    let control =
+        Control { app, events, board, conflicts, clock: clock.clone(), random: random.clone(), serves: true };
     let control = Arc::new(control);
     if lock.is_some() {
         let socket = socket::listen(&data)

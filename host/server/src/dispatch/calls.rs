@@ -4,6 +4,7 @@
 //! time than its caller, and ends when its caller does, for it runs within the caller's own task.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     fmt,
     sync::{Arc, OnceLock},
@@ -15,6 +16,7 @@ use mecha_primitives::{
     identity::{Caller, Identity, Trigger},
     invoke::{Error, Invoker, MAX_DEPTH, Options, Request, Response},
     name,
+    unit::Unit,
 };
 use mecha_runtime::{
     exports::{invoke, typed},
@@ -23,7 +25,7 @@ use mecha_runtime::{
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::component::Val;
 
-use super::{Dispatcher, Occasion};
+use super::{Dispatcher, Occasion, atomic::Plain};
 use crate::apps::Target;
 
 /// The components of one app, by name, for each other. It is known to them before they all are.
@@ -84,14 +86,51 @@ impl Switchboard {
         if request.size() > limit {
             return Err(Error::TooLarge(limit));
         }
-        let identity = self.dispatcher.identify(target, occasion);
-        let call = invoke::handle(&target.micrologic, identity.clone(), request);
-        match self.dispatcher.run(target, &identity, permit, call).await {
+        let what = request.method.clone();
+        let call = |identity, request| invoke::handle(&target.micrologic, identity, request);
+        match self.made(target, occasion, permit, &what, request, Result::is_ok, call).await {
             Ok(Ok(response)) if response.size() > limit => Err(Error::TooLarge(limit)),
             Ok(Err(fault)) if fault.size() > limit => Err(Error::TooLarge(limit)),
             Ok(Ok(response)) => Ok(response),
             Ok(Err(fault)) => Err(Error::Fault(fault)),
             Err(fault) => Err(failed(&fault, target)),
+        }
+    }
+
+    /// Makes a call, as a part of its caller's unit of work, as a transaction of its own, or as neither: as the callee's
+    /// manifest says of `what`.
+    #[expect(clippy::too_many_arguments, reason = "they are all that a call is made of")]
+    async fn made<T: Send + Sync, R: Clone + Send + Sync, F: Future<Output = Result<T, Fault>> + Send>(
+        &self,
+        target: &Arc<Target>,
+        occasion: Occasion<'_>,
+        permit: OwnedSemaphorePermit,
+        what: &str,
+        request: R,
+        succeeded: fn(&T) -> bool,
+        call: impl Fn(Arc<Identity>, R) -> F + Send + Sync,
+    ) -> Result<T, Fault> {
+        let transactions = target.transactions.as_ref().filter(|_| target.atomic.method(what));
+        let joined = occasion.unit.clone().filter(|unit| transactions.is_some_and(|own| own.is_on(unit)));
+        match (transactions, joined) {
+            (Some(_), None) => {
+                let call = |identity| call(identity, request.clone());
+                let occasion = Occasion { unit: None, ..occasion };
+                let frame = Plain(succeeded);
+                let ended = self.dispatcher.transact(target, occasion, permit, &frame, call);
+                ended.await.map(|ended| ended.answer)
+            }
+            (_, unit) => {
+                // A fault in the callee undoes what the callee did, and the caller decides.
+                let savepoint = unit.as_ref().map(Unit::savepoint);
+                let identity = self.dispatcher.identify(target, Occasion { unit, ..occasion });
+                let call = call(identity.clone(), request);
+                let answer = self.dispatcher.run(target, &identity, permit, call).await;
+                if let Some(savepoint) = savepoint.filter(|_| answer.as_ref().is_ok_and(succeeded)) {
+                    savepoint.keep();
+                }
+                answer
+            }
         }
     }
 
@@ -120,11 +159,12 @@ impl Switchboard {
             trigger: Trigger::Invoke,
             caller: from,
             attempt: 1,
-            traceparent: caller.traceparent.as_deref(),
+            traceparent: caller.traceparent.as_deref().map(Cow::from),
             idempotency_key: caller.idempotency_key.clone(),
             deadline: asked.into_iter().chain([caller.deadline]).min(),
             chain: chain.into(),
             cancel: caller.cancel.child_token(),
+            unit: caller.unit.clone(),
         };
         Ok((occasion, permit))
     }
@@ -139,6 +179,12 @@ impl Switchboard {
         };
         Err(Error::Denied(format!("`{}` does not let {who} call `{what}`", target.component)))
     }
+}
+
+/// Whether a linked function has done what it was asked: one that returns an error has not.
+#[expect(clippy::ptr_arg, reason = "the type of what a linked function returns")]
+fn returned(values: &Vec<Val>) -> bool {
+    !matches!(values.first(), Some(Val::Result(Err(_))))
 }
 
 /// What a fault in the callee is to its caller. The story is in the log.
@@ -194,9 +240,9 @@ impl typed::Callee for Linked {
         let (occasion, permit) =
             self.board.nest(caller, target, what.unwrap_or(&self.interface), None).map_err(wrong)?;
         let limit = target.micrologic.limits().invoke_payload;
-        let identity = self.board.dispatcher.identify(target, occasion);
-        let call = typed::call(&target.micrologic, identity.clone(), function);
-        match self.board.dispatcher.run(target, &identity, permit, call).await {
+        let call = |identity, function| typed::call(&target.micrologic, identity, function);
+        let what = what.unwrap_or(&self.interface);
+        match self.board.made(target, occasion, permit, what, function, returned, call).await {
             Ok(values) if typed::weight(&values) > limit => Err(wrong(Error::TooLarge(limit))),
             Ok(values) => Ok(values),
             Err(fault) => Err(wrong(failed(&fault, target))),

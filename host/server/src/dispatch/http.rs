@@ -1,6 +1,9 @@
 //! A request, and its answer.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    borrow::Cow,
+    sync::{Arc, atomic::Ordering},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
@@ -11,6 +14,8 @@ use mecha_runtime::{
     exports::http::{Ending, GuestBody, handle},
     fault::Kind,
 };
+
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Dispatcher, Occasion};
 use crate::{apps::Target, body::Bounded};
@@ -24,44 +29,56 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 impl Dispatcher {
     /// Calls a component with an HTTP request. Whatever happens, there is an answer.
     pub async fn http(&self, target: &Arc<Target>, request: Request<Incoming>) -> Answer {
+        self.streamed(target, request).await.unwrap_or_else(|refused| refused)
+    }
+
+    async fn streamed(&self, target: &Arc<Target>, request: Request<Incoming>) -> Result<Answer, Answer> {
         let limits = target.micrologic.limits();
-        if head_size(request.headers()) > limits.headers {
-            self.metrics.refused(&target.calls, "request-headers");
-            return problem(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, None);
-        }
+        self.check_head(target, request.headers())?;
         let declared =
             request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
         if declared.zip(limits.request_body).is_some_and(|(length, limit)| length > limit) {
             self.metrics.refused(&target.calls, "request-body");
-            return problem(StatusCode::PAYLOAD_TOO_LARGE, None);
+            return Err(problem(StatusCode::PAYLOAD_TOO_LARGE, None));
         }
-        let permit = match tokio::time::timeout(limits.wall_time, target.permit()).await {
-            Ok(Some(permit)) => permit,
-            Ok(None) | Err(_) => {
-                self.metrics.refused(&target.calls, "concurrency");
-                return problem(StatusCode::SERVICE_UNAVAILABLE, None);
-            }
-        };
+        let permit = self.admission(target).await?;
         let (request, identity) = self.admit(target, request);
         let (parts, body) = request.into_parts();
         let (body, too_large) = Bounded::new(body, limits.request_body);
         let call = identity.call.to_string();
         let ending = self.ending(target, &identity, permit);
-        match handle(&target.micrologic, identity, Request::from_parts(parts, body), ending).await {
+        Ok(match handle(&target.micrologic, identity, Request::from_parts(parts, body), ending).await {
             Ok(response) => response.map(Either::Left),
             Err(_) if too_large.load(Ordering::Relaxed) => {
                 self.metrics.refused(&target.calls, "request-body");
                 problem(StatusCode::PAYLOAD_TOO_LARGE, Some(&call))
             }
             Err(kind) => problem(status(kind), Some(&call)),
+        })
+    }
+
+    pub(super) fn check_head(&self, target: &Target, headers: &HeaderMap) -> Result<(), Answer> {
+        if head_size(headers) > target.micrologic.limits().headers {
+            self.metrics.refused(&target.calls, "request-headers");
+            return Err(problem(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, None));
         }
+        Ok(())
+    }
+
+    /// A permit for a request, or the answer if there is none in time.
+    pub(super) async fn admission(&self, target: &Target) -> Result<OwnedSemaphorePermit, Answer> {
+        let wall_time = target.micrologic.limits().wall_time;
+        tokio::time::timeout(wall_time, target.permit()).await.ok().flatten().ok_or_else(|| {
+            self.metrics.refused(&target.calls, "concurrency");
+            problem(StatusCode::SERVICE_UNAVAILABLE, None)
+        })
     }
 
     /// Gives the call its identity, and the request the trace that it belongs to.
     fn admit<B>(&self, target: &Target, mut request: Request<B>) -> (Request<B>, Arc<Identity>) {
         let text = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let occasion = Occasion {
-            traceparent: text("traceparent"),
+            traceparent: text("traceparent").map(Cow::from),
             idempotency_key: text("idempotency-key").map(Arc::from),
             ..Occasion::new(Trigger::Http)
         };
@@ -74,12 +91,7 @@ impl Dispatcher {
     }
 
     /// What happens when the call has ended, however it does.
-    fn ending(
-        &self,
-        target: &Arc<Target>,
-        identity: &Arc<Identity>,
-        permit: tokio::sync::OwnedSemaphorePermit,
-    ) -> Ending {
+    fn ending(&self, target: &Arc<Target>, identity: &Arc<Identity>, permit: OwnedSemaphorePermit) -> Ending {
         let mut running = self.begin(target, identity, permit);
         Ending::new(move |outcome| running.ended(outcome.as_ref().map(drop)))
     }
@@ -94,7 +106,8 @@ fn head_size(headers: &HeaderMap) -> u64 {
 pub fn status(kind: Kind) -> StatusCode {
     match kind {
         Kind::Deadline => StatusCode::GATEWAY_TIMEOUT,
-        Kind::Busy | Kind::Fuel => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::Busy | Kind::Fuel | Kind::Conflict | Kind::Commit => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::Quota => StatusCode::INSUFFICIENT_STORAGE,
         Kind::Trap
         | Kind::Memory
         | Kind::Stack
@@ -102,6 +115,7 @@ pub fn status(kind: Kind) -> StatusCode {
         | Kind::NoAnswer
         | Kind::Handles
         | Kind::Callee
+        | Kind::Answer
         | Kind::Cancelled
         | Kind::Host => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -111,10 +125,20 @@ pub fn status(kind: Kind) -> StatusCode {
 /// (RFC 9457, Problem Details for HTTP APIs.)
 #[must_use]
 pub fn problem(status: StatusCode, call: Option<&str>) -> Answer {
+    described(status, call.map(|call| ("call", call)))
+}
+
+/// As [`problem`], with what is wrong with the request.
+#[must_use]
+pub fn explained(status: StatusCode, detail: &str) -> Answer {
+    described(status, Some(("detail", detail)))
+}
+
+fn described(status: StatusCode, member: Option<(&str, &str)>) -> Answer {
     let title = status.canonical_reason().unwrap_or("Error");
     let mut body = serde_json::json!({ "title": title, "status": status.as_u16() });
-    if let Some(call) = call {
-        body["call"] = call.into();
+    if let Some((name, value)) = member {
+        body[name] = value.into();
     }
     let mut response = Response::new(Either::Right(Full::from(format!("{body}\n"))));
     *response.status_mut() = status;

@@ -1,17 +1,20 @@
 //! Events: those of a subscription go to the component, or the URL, that its routes choose.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use async_trait::async_trait;
 use mecha_primitives::{
     clock::Timestamp,
     commit,
-    delivery::{Outcome, Settled, pump::Attempts},
+    delivery::{
+        Outcome, Settled,
+        pump::{Attempts, Ended},
+    },
     identity::Trigger,
     name,
     pubsub::{
         filter::{Facts, Filter, Verdict},
-        group::Taken,
+        group::{Group, Taken},
         queue::Delivery,
     },
 };
@@ -27,7 +30,11 @@ use crate::{
 /// Where an event goes.
 #[derive(Debug, Clone)]
 pub enum Destination {
-    Component(Arc<Target>),
+    Component {
+        target: Arc<Target>,
+        /// Whether the call and the end of the delivery are one.
+        atomic: bool,
+    },
     Sink(Arc<Sink>),
 }
 
@@ -37,6 +44,8 @@ pub struct Subscriber {
     pub dispatcher: Dispatcher,
     pub app: name::App,
     pub name: name::Subscription,
+    /// Where deliveries come from.
+    pub group: Arc<Group>,
     /// The first that matches wins.
     pub routes: Vec<(Filter, Destination)>,
     /// For what no route wants; without one it is settled unseen.
@@ -56,17 +65,14 @@ impl Subscriber {
         chosen.map(|(_, to)| to).or(self.otherwise.as_ref())
     }
 
-    async fn one(&self, delivery: &Delivery, permit: Option<OwnedSemaphorePermit>) -> Outcome {
-        match self.destination(delivery) {
-            None => Outcome::Done,
-            Some(Destination::Sink(sink)) => sink.deliver(delivery).await,
-            Some(Destination::Component(target)) => {
-                let permit = match permit {
-                    Some(permit) => Some(permit),
-                    None => self.permit_within(target, delivery.leased_until).await,
-                };
-                let Some(permit) = permit else { return Outcome::Returned };
-                self.call(target, vec![delivery.clone()], permit).await.pop().unwrap_or(Outcome::Returned)
+    async fn one(&self, taken: &Taken, permit: Option<OwnedSemaphorePermit>) -> Ended {
+        match self.destination(&taken.delivery) {
+            None => Outcome::Done.into(),
+            Some(Destination::Sink(sink)) => sink.deliver(&taken.delivery).await.into(),
+            Some(Destination::Component { target, atomic }) => {
+                let only = Arc::from([taken.clone()]);
+                let ended = self.call(target, *atomic, only, permit).await.pop();
+                ended.unwrap_or_else(|| Outcome::Returned.into())
             }
         }
     }
@@ -75,32 +81,46 @@ impl Subscriber {
     async fn call(
         &self,
         target: &Arc<Target>,
-        deliveries: Vec<Delivery>,
-        permit: OwnedSemaphorePermit,
-    ) -> Vec<Outcome> {
-        let Some(first) = deliveries.first() else { return vec![] };
-        let trace = first.event.event.extension("traceparent").map(str::to_owned);
+        atomic: bool,
+        taken: Arc<[Taken]>,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Vec<Ended> {
+        let Some(first) = taken.first() else { return vec![] };
+        let until = taken.iter().map(|taken| taken.delivery.leased_until).min().unwrap_or_default();
+        let permit = match permit {
+            Some(permit) => Some(permit),
+            None => self.permit_within(target, until).await,
+        };
+        let Some(permit) = permit else { return vec![Outcome::Returned.into(); taken.len()] };
         let occasion = Occasion {
-            attempt: first.attempt,
-            traceparent: trace.as_deref(),
+            attempt: first.delivery.attempt,
+            traceparent: first.delivery.event.event.extension("traceparent").map(Cow::from),
             ..Occasion::new(Trigger::Event(self.name.clone()))
         };
-        let (name, count, batch) = (self.name.clone(), deliveries.len(), self.batch);
-        let answer = self.dispatcher.attempt(target, occasion, permit, |target, identity| async move {
-            match batch {
-                true => handle_batch(&target.micrologic, identity, &name, &deliveries).await,
-                false => {
-                    handle(&target.micrologic, identity, &name, &deliveries[0]).await.map(|one| vec![one])
+        let (name, batch) = (self.name.clone(), self.batch);
+        let settles = atomic.then(|| self.group.clone());
+        let call = move |target: Arc<Target>, identity, taken: Arc<[Taken]>| {
+            let name = name.clone();
+            async move {
+                let deliveries = taken.iter().map(|taken| &taken.delivery);
+                match (batch, &*taken) {
+                    (false, [one]) => {
+                        handle(&target.micrologic, identity, &name, &one.delivery).await.map(|one| vec![one])
+                    }
+                    _ => handle_batch(&target.micrologic, identity, &name, deliveries).await,
                 }
             }
-        });
-        answer.await.unwrap_or_else(|outcome| vec![outcome; count])
+        };
+        self.dispatcher.attempt(target, occasion, permit, settles, taken.clone(), call).await
     }
 
     /// A permit, if there is one early enough for a whole call within the lease. Who waits longer lets the event go back.
     async fn permit_within(&self, target: &Target, leased_until: Timestamp) -> Option<OwnedSemaphorePermit> {
         let wall_time = u64::try_from(target.micrologic.limits().wall_time.as_millis()).unwrap_or(u64::MAX);
         let latest = Timestamp(leased_until.0.saturating_sub(wall_time));
+        if self.dispatcher.clock.now() > latest {
+            return None;
+        }
         tokio::select! {
             biased;
             permit = target.permit_in_turn() => permit,
@@ -109,53 +129,64 @@ impl Subscriber {
     }
 
     /// Those of a batch that go to one destination go there together, and all destinations beside each other.
-    async fn many(&self, deliveries: &[&Delivery], permit: Option<OwnedSemaphorePermit>) -> Vec<Outcome> {
-        let mut outcomes = vec![Outcome::Returned; deliveries.len()];
-        let mut groups: Vec<(&Arc<Target>, Vec<usize>)> = vec![];
-        for (index, delivery) in deliveries.iter().enumerate() {
-            let target = match self.destination(delivery) {
+    async fn many(&self, items: &[Taken], permit: Option<OwnedSemaphorePermit>) -> Vec<Ended> {
+        let mut ended = vec![Ended::from(Outcome::Returned); items.len()];
+        let mut groups: Vec<(&Arc<Target>, bool, Vec<usize>)> = vec![];
+        for (index, taken) in items.iter().enumerate() {
+            let (target, atomic) = match self.destination(&taken.delivery) {
                 None => {
-                    outcomes[index] = Outcome::Done;
+                    ended[index] = Outcome::Done.into();
                     continue;
                 }
                 Some(Destination::Sink(sink)) => {
-                    outcomes[index] = sink.deliver(delivery).await;
+                    ended[index] = sink.deliver(&taken.delivery).await.into();
                     continue;
                 }
-                Some(Destination::Component(target)) => target,
+                Some(Destination::Component { target, atomic }) => (target, *atomic),
             };
-            match groups.iter_mut().find(|(other, _)| Arc::ptr_eq(other, target)) {
-                Some((_, indices)) => indices.push(index),
-                None => groups.push((target, vec![index])),
+            match groups.iter_mut().find(|(other, ..)| Arc::ptr_eq(other, target)) {
+                Some((.., indices)) => indices.push(index),
+                None => groups.push((target, atomic, vec![index])),
             }
         }
         let mut permit = permit;
-        let calls = groups.into_iter().map(|(target, indices)| {
+        let calls = groups.into_iter().map(|(target, atomic, indices)| {
             // There is one only if there is one destination.
             let permit = permit.take();
-            async move {
-                let chosen: Vec<_> = indices.iter().map(|index| deliveries[*index].clone()).collect();
-                let until = chosen.iter().map(|delivery| delivery.leased_until).min().unwrap_or_default();
-                let permit = match permit {
-                    Some(permit) => Some(permit),
-                    None => self.permit_within(target, until).await,
-                };
-                let answers = match permit {
-                    Some(permit) => self.call(target, chosen, permit).await,
-                    None => vec![Outcome::Returned; chosen.len()],
-                };
-                (indices, answers)
-            }
+            let chosen: Arc<[_]> = indices.iter().map(|index| items[*index].clone()).collect();
+            async move { (indices, self.together(target, atomic, chosen, permit).await) }
         });
         for (indices, answers) in futures_util::future::join_all(calls).await {
             let mut answers = answers.into_iter();
             for index in indices {
                 let missing =
                     || Outcome::Retry { after: None, why: "the handler gave no outcome for it".into() };
-                outcomes[index] = answers.next().unwrap_or_else(missing);
+                ended[index] = answers.next().unwrap_or_else(|| missing().into());
             }
         }
-        outcomes
+        ended
+    }
+
+    /// One call for several. If it is atomic and some of them failed, nothing of it has happened: then they come one by
+    /// one, so that what can be done is done.
+    async fn together(
+        &self,
+        target: &Arc<Target>,
+        atomic: bool,
+        chosen: Arc<[Taken]>,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Vec<Ended> {
+        let ended = self.call(target, atomic, chosen.clone(), permit).await;
+        let is_settled =
+            |ended: &Ended| matches!(ended, Ended::Settled(_) | Ended::Outcome(Outcome::Returned));
+        if !atomic || chosen.len() == 1 || ended.iter().any(is_settled) {
+            return ended;
+        }
+        let mut singly = Vec::with_capacity(chosen.len());
+        for taken in chosen.iter() {
+            singly.extend(self.call(target, atomic, Arc::from([taken.clone()]), None).await);
+        }
+        singly
     }
 }
 
@@ -169,25 +200,26 @@ impl Attempts<Taken> for Subscriber {
         // An error: nobody can pause it any more.
         _ = paused.wait_for(|paused| !*paused).await;
         match &self.otherwise {
-            Some(Destination::Component(target)) if self.routes.is_empty() => target.permit_in_turn().await,
+            Some(Destination::Component { target, .. }) if self.routes.is_empty() => {
+                target.permit_in_turn().await
+            }
             _ => None,
         }
     }
 
     fn free_permit(&self) -> Option<Self::Permit> {
         match &self.otherwise {
-            Some(Destination::Component(target)) if self.routes.is_empty() => target.free_permit().map(Some),
+            Some(Destination::Component { target, .. }) if self.routes.is_empty() => {
+                target.free_permit().map(Some)
+            }
             _ => Some(None),
         }
     }
 
-    async fn attempt(&self, items: &[Taken], permit: Self::Permit) -> Vec<Outcome> {
+    async fn attempt(&self, items: &[Taken], permit: Self::Permit) -> Vec<Ended> {
         match items {
-            [only] if !self.batch => vec![self.one(&only.delivery, permit).await],
-            many => {
-                let deliveries: Vec<_> = many.iter().map(|taken| &taken.delivery).collect();
-                self.many(&deliveries, permit).await
-            }
+            [only] if !self.batch => vec![self.one(only, permit).await],
+            many => self.many(many, permit).await,
         }
     }
 

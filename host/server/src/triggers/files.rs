@@ -13,8 +13,11 @@ use async_trait::async_trait;
 use mecha_backends::file::{Entry, Failure as InboxFailure, Inbox};
 use mecha_primitives::{
     clock::{Clock, Timestamp},
-    commit,
-    delivery::{Outcome, Retry, Settled, Source, pump::Attempts},
+    commit::{self, Engine, Version},
+    delivery::{
+        Outcome, Retry, Settled, Source, inbox,
+        pump::{Attempts, Ended},
+    },
     identity::Trigger,
     name,
     random::Random,
@@ -40,8 +43,21 @@ pub struct Files {
     retry: Retry,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    /// If calls are atomic: where they mark what they have consumed, since a file cannot be a part of their commit.
+    marks: Option<Marks>,
     known: Mutex<HashMap<String, Known>>,
 }
+
+/// Where the inputs of one binding are marked as consumed.
+#[derive(Debug, Clone)]
+pub struct Marks {
+    pub engine: Arc<dyn Engine>,
+    pub app: name::App,
+    pub input: name::Binding,
+}
+
+/// How long a mark is kept if its file could not be taken away.
+const MARKED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What is remembered of a file.
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +69,7 @@ struct Known {
 }
 
 /// A file in work.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct File {
     entry: Entry,
     attempt: u32,
@@ -61,8 +77,22 @@ pub struct File {
 
 impl Files {
     #[must_use]
-    pub fn new(inbox: Inbox, retry: Retry, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        Self { inbox, retry, clock, random, known: Mutex::default() }
+    pub fn new(
+        inbox: Inbox,
+        retry: Retry,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        marks: Option<Marks>,
+    ) -> Self {
+        Self { inbox, retry, clock, random, marks, known: Mutex::default() }
+    }
+
+    /// The file is gone: its mark can go, too. One that stays is harmless, and has an end.
+    async fn unmark(&self, item: &File) {
+        let Some(Marks { engine, app, input }) = &self.marks else { return };
+        if let Err(error) = inbox::forget(&**engine, &inbox::mark(app, input, &item.entry.id)).await {
+            tracing::debug!(%input, %error, "the mark of an input stays for now");
+        }
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
@@ -138,11 +168,23 @@ impl Source for Files {
             }
         };
         self.known().remove(id);
+        self.unmark(item).await;
         Ok(match (was_there, is_done) {
             (false, _) => Settled::Stale,
             (true, true) => Settled::Done,
             (true, false) => Settled::Dead,
         })
+    }
+
+    /// Marks the file as consumed. It is taken away after the commit, by [`settle`](Self::settle).
+    async fn settle_over(&self, engine: &Arc<dyn Engine>, item: &File) -> Result<Settled, commit::Error> {
+        let Some(Marks { app, input, .. }) = &self.marks else {
+            return Err(commit::Error::Unavailable("the inputs of this folder are not marked".into()));
+        };
+        let mark = inbox::mark(app, input, &item.entry.id);
+        let version = Version::new(self.random.call_id(), 0, 0);
+        let is_first = inbox::consume(&**engine, &mark, self.clock.now() + MARKED, version).await?;
+        Ok(if is_first { Settled::Done } else { Settled::Stale })
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, commit::Error> {
@@ -163,6 +205,8 @@ pub struct Reader {
     pub name: name::Binding,
     pub target: Arc<Target>,
     pub inbox: Inbox,
+    /// If the call and the mark of what it has consumed are one.
+    pub marked: Option<Arc<Files>>,
 }
 
 impl Reader {
@@ -190,10 +234,19 @@ impl Reader {
             attempt: file.attempt,
         };
         let occasion = Occasion { attempt: file.attempt, ..Occasion::new(Trigger::Input(self.name.clone())) };
-        let answer = self.dispatcher.attempt(&self.target, occasion, permit, |target, identity| async move {
-            handle(&target.micrologic, identity, input).await
-        });
-        answer.await.map_or_else(|outcome| outcome, |(outcome, _)| outcome)
+        let call = move |target: Arc<Target>, identity, _| {
+            let input = input.clone();
+            async move { handle(&target.micrologic, identity, input).await.map(|(outcome, _)| vec![outcome]) }
+        };
+        let marked = self.marked.clone();
+        let ended =
+            self.dispatcher.attempt(&self.target, occasion, permit, marked, [file.clone()].into(), call);
+        match ended.await.pop() {
+            Some(Ended::Outcome(outcome)) => outcome,
+            // It is consumed, by this call or a former one: what is left is to take it away.
+            Some(Ended::Settled(_)) => Outcome::Done,
+            None => Outcome::Returned,
+        }
     }
 }
 
@@ -205,10 +258,10 @@ impl Attempts<File> for Reader {
         self.target.permit_in_turn().await
     }
 
-    async fn attempt(&self, items: &[File], permit: Self::Permit) -> Vec<Outcome> {
+    async fn attempt(&self, items: &[File], permit: Self::Permit) -> Vec<Ended> {
         match (items, permit) {
-            ([file], Some(permit)) => vec![self.one(file, permit).await],
-            _ => vec![Outcome::Returned; items.len()],
+            ([file], Some(permit)) => vec![self.one(file, permit).await.into()],
+            _ => vec![Outcome::Returned.into(); items.len()],
         }
     }
 

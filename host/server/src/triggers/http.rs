@@ -156,6 +156,7 @@ impl Http {
         drop(live);
         let mut answer = match endpoint {
             Endpoint::Component(target) => self.dispatcher.http(&target, request).await,
+            Endpoint::Held(target, held) => self.dispatcher.http_held(&target, &held, request).await,
             Endpoint::Topic(ingress) => ingress.answer(request).await,
             Endpoint::Webhook(webhook) => webhook.answer(request).await,
         };

@@ -5,12 +5,18 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use mecha_primitives::{
     commit,
-    delivery::{Outcome, Settled, pump::Attempts},
+    delivery::{
+        Outcome, Settled,
+        pump::{Attempts, Ended},
+    },
     identity::Trigger,
-    jobs::Item,
+    jobs::{Item, Jobs},
     name,
 };
-use mecha_runtime::exports::jobs::handle;
+use mecha_runtime::{
+    exports::jobs::handle,
+    fault::{Fault, Kind},
+};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
@@ -26,6 +32,9 @@ pub struct Ticker {
     /// For the operator: the schedule's name, or the component's.
     pub name: String,
     pub target: Arc<Target>,
+    pub jobs: Arc<Jobs>,
+    /// Whether the call and the end of the run are one.
+    pub atomic: bool,
 }
 
 #[async_trait]
@@ -36,16 +45,19 @@ impl Attempts<Item> for Ticker {
         self.target.permit_in_turn().await
     }
 
-    async fn attempt(&self, items: &[Item], permit: Self::Permit) -> Vec<Outcome> {
-        let ([item], Some(permit)) = (items, permit) else { return vec![Outcome::Returned; items.len()] };
+    async fn attempt(&self, items: &[Item], permit: Self::Permit) -> Vec<Ended> {
+        let ([item], Some(permit)) = (items, permit) else {
+            return vec![Outcome::Returned.into(); items.len()];
+        };
         let late = self.dispatcher.clock.now().since(item.due);
         tracing::debug!(app = %self.app, job = %item.job, due = item.due.0, late_ms = late.as_millis(), "run is due");
         let occasion = Occasion { attempt: item.attempt, ..Occasion::new(Trigger::Job(item.job.clone())) };
-        let item = item.clone();
-        let answer = self.dispatcher.attempt(&self.target, occasion, permit, |target, identity| async move {
-            handle(&target.micrologic, identity, &item).await
-        });
-        vec![answer.await.unwrap_or_else(|outcome| outcome)]
+        let settles = self.atomic.then(|| self.jobs.clone());
+        let call = |target: Arc<Target>, identity, items: Arc<[Item]>| async move {
+            let item = items.first().ok_or_else(|| Fault::new(Kind::Host, "there is no run"))?;
+            handle(&target.micrologic, identity, item).await.map(|outcome| vec![outcome])
+        };
+        self.dispatcher.attempt(&self.target, occasion, permit, settles, [item.clone()].into(), call).await
     }
 
     fn settled(&self, item: &Item, outcome: &Outcome, settled: &Settled) {

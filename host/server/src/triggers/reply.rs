@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Room {
     /// The whole body, if it is no larger than `limit` bytes and comes in time; otherwise the answer to give.
-    pub(super) async fn whole(
+    pub(crate) async fn whole(
         &self,
         request: Request<Incoming>,
         limit: u64,

@@ -2,15 +2,22 @@
 //!
 //! The sender is who repeats: an answer of 2xx settles the input, 4xx rejects it, 5xx asks for it again.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use hyper::body::Incoming;
 use mecha_primitives::{
     bindings::signature::Verifier,
-    delivery::{Outcome, Settled},
+    commit::{self, Version},
+    delivery::{
+        Outcome, Settled,
+        inbox::{consume, mark},
+    },
     identity::Trigger,
     name,
+    unit::Unit,
 };
 use mecha_runtime::exports::inputs::{Input, Reply, handle};
 use serde_json::json;
@@ -20,6 +27,7 @@ use crate::{
     apps::Target,
     dispatch::{
         Dispatcher, Occasion,
+        atomic::Frame,
         http::{Answer, problem, status},
     },
 };
@@ -33,6 +41,8 @@ pub struct Webhook {
     /// The header with the input's stable id.
     pub id: Option<String>,
     pub room: reply::Room,
+    /// Whether the call and the mark of what it has consumed are one.
+    pub atomic: bool,
 }
 
 /// How a request proves where it comes from.
@@ -67,6 +77,7 @@ impl Webhook {
         }
         let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let id = self.id.as_deref().and_then(text).filter(|id| !id.is_empty() && id.len() <= 255);
+        let mark = id.map(|id| mark(&self.target.app, &self.name, id));
         let input = Input {
             id: id.map_or_else(|| blake3::hash(&body).to_hex().to_string(), str::to_owned),
             binding: self.name.clone(),
@@ -75,10 +86,10 @@ impl Webhook {
             data: body,
             attempt: 1,
         };
-        self.dispatch(input, text("traceparent")).await
+        self.dispatch(input, mark, text("traceparent")).await
     }
 
-    async fn dispatch(&self, input: Input, traceparent: Option<&str>) -> Answer {
+    async fn dispatch(&self, input: Input, mark: Option<Bytes>, traceparent: Option<&str>) -> Answer {
         let limits = self.target.micrologic.limits();
         let permit = match tokio::time::timeout(limits.wall_time, self.target.permit()).await {
             Ok(Some(permit)) => permit,
@@ -87,12 +98,25 @@ impl Webhook {
                 return problem(StatusCode::SERVICE_UNAVAILABLE, None);
             }
         };
+        let traceparent = traceparent.map(Cow::from);
         let occasion = Occasion { traceparent, ..Occasion::new(Trigger::Input(self.name.clone())) };
-        let identity = self.dispatcher.identify(&self.target, occasion);
-        let call = handle(&self.target.micrologic, identity.clone(), input);
-        match self.dispatcher.run(&self.target, &identity, permit, call).await {
+        let answer = match self.atomic {
+            true => {
+                let frame = Consumed { mark, dispatcher: &self.dispatcher };
+                let call = |identity| handle(&self.target.micrologic, identity, input.clone());
+                let ended = self.dispatcher.transact(&self.target, occasion, permit, &frame, call).await;
+                ended.map(|ended| ended.answer).map_err(|fault| (fault, None))
+            }
+            false => {
+                let identity = self.dispatcher.identify(&self.target, occasion);
+                let call = handle(&self.target.micrologic, identity.clone(), input);
+                let answer = self.dispatcher.run(&self.target, &identity, permit, call).await;
+                answer.map_err(|fault| (fault, Some(identity.call.to_string())))
+            }
+        };
+        match answer {
             Ok((outcome, reply)) => self.told(&outcome, reply),
-            Err(fault) => problem(status(fault.kind), Some(&identity.call.to_string())),
+            Err((fault, call)) => problem(status(fault.kind), call.as_deref()),
         }
     }
 
@@ -125,6 +149,32 @@ impl Webhook {
         };
         self.dispatcher.metrics.settled(&self.target.app, "input", self.name.as_str(), &settled);
         answer
+    }
+}
+
+/// How long a delivery is recognized that comes again.
+const RECOGNIZED: Duration = Duration::from_secs(24 * 3600);
+
+/// The frame of an atomic call: its commit says that the delivery was consumed, if it has an id of its own.
+struct Consumed<'d> {
+    mark: Option<Bytes>,
+    dispatcher: &'d Dispatcher,
+}
+
+type Handled = (Outcome, Option<Reply>);
+
+#[async_trait]
+impl Frame<Handled> for Consumed<'_> {
+    async fn begin(&self, unit: &Unit) -> Result<Option<Handled>, commit::Error> {
+        let Some(mark) = &self.mark else { return Ok(None) };
+        let version = Version::new(self.dispatcher.random.call_id(), 0, 0);
+        let expires_at = self.dispatcher.clock.now() + RECOGNIZED;
+        let is_first = consume(unit, mark, expires_at, version).await?;
+        Ok((!is_first).then_some((Outcome::Done, None)))
+    }
+
+    fn succeeded(&self, (outcome, _): &Handled) -> bool {
+        *outcome == Outcome::Done
     }
 }
 

@@ -109,6 +109,7 @@ pub(super) fn ingress(app: &App, meta: &manifest::Topic, topic: Arc<Topic>, serv
 
 /// The webhook of an input, if it is one.
 pub(super) fn webhook<'a>(
+    app: &App,
     input: &'a manifest::Input,
     target: Arc<Target>,
     dispatcher: &Dispatcher,
@@ -131,6 +132,7 @@ pub(super) fn webhook<'a>(
     let webhook = Webhook {
         dispatcher: dispatcher.clone(),
         name: input.name.clone(),
+        atomic: app.is_atomic(input.atomic, &target.component),
         target,
         signature: signature.transpose()?,
         id: meta.id.clone(),

@@ -16,6 +16,7 @@ use mecha_primitives::{
     },
     jobs::{self, Job, Jobs, Schedule, schedule_account, scheduled_names},
     name,
+    pubsub::group::Group,
     random::Random,
 };
 use tokio_util::sync::CancellationToken;
@@ -31,7 +32,7 @@ use crate::{
     shutdown::Shutdown,
     triggers::{
         events::{Destination, Subscriber},
-        files::{Files, Reader},
+        files::{Files, Marks, Reader},
         jobs::Ticker,
     },
 };
@@ -72,16 +73,19 @@ impl Pumps {
             ready: vec![],
         };
         for (meta, subscription) in app.subscriptions.iter().zip(&events.subscriptions) {
-            let subscriber = subscriber(app, meta, dispatcher, targets, subscription.paused.subscribe())?;
+            let group = subscription.group.clone();
+            let subscriber =
+                subscriber(app, meta, dispatcher, targets, group, subscription.paused.subscribe())?;
             pumps.add(subscription.group.clone(), subscriber, pace(meta));
         }
         for meta in &app.schedules {
-            pumps.schedule(meta, targets)?;
+            pumps.schedule(app, meta, targets)?;
         }
         for (component, jobs) in jobs {
             let Some(target) = targets.get(&component).cloned() else { continue };
             let at_once = JOBS_AT_ONCE.min(target.micrologic.limits().concurrency as usize);
-            let ticker = pumps.ticker(component.to_string(), target);
+            let atomic = target.atomic.jobs();
+            let ticker = pumps.ticker(component.to_string(), target, jobs.clone(), atomic);
             pumps.jobs.push(jobs.clone());
             pumps.add(jobs, ticker, Pace::single(at_least_one(at_once)));
         }
@@ -101,11 +105,11 @@ impl Pumps {
         self.ready.push(Box::new(start));
     }
 
-    fn ticker(&self, name: String, target: Arc<Target>) -> Ticker {
-        Ticker { dispatcher: self.dispatcher.clone(), app: self.app.clone(), name, target }
+    fn ticker(&self, name: String, target: Arc<Target>, jobs: Arc<Jobs>, atomic: bool) -> Ticker {
+        Ticker { dispatcher: self.dispatcher.clone(), app: self.app.clone(), name, target, jobs, atomic }
     }
 
-    fn schedule(&mut self, meta: &manifest::Schedule, targets: &Targets) -> anyhow::Result<()> {
+    fn schedule(&mut self, app: &App, meta: &manifest::Schedule, targets: &Targets) -> anyhow::Result<()> {
         let target = targets.get(&meta.to.value).context("a schedule without its component")?.clone();
         let engine = self.engine.clone().context("there is no storage for a schedule")?;
         let options = jobs::Options {
@@ -118,7 +122,8 @@ impl Pumps {
         let account = schedule_account(&self.app, &meta.name);
         let source = Arc::new(Jobs::new(engine, clock, random, account, options));
         self.schedules.push((source.clone(), job(meta)?));
-        let ticker = self.ticker(meta.name.to_string(), target);
+        let atomic = app.is_atomic(meta.atomic, &target.component);
+        let ticker = self.ticker(meta.name.to_string(), target, source.clone(), atomic);
         self.add(source, ticker, Pace::single(NonZero::<usize>::MIN));
         Ok(())
     }
@@ -130,6 +135,7 @@ impl Pumps {
         meta: &manifest::FileInput,
         targets: &Targets,
     ) -> anyhow::Result<()> {
+        let app = &loaded.app;
         let target = targets.get(&input.to.value).context("an input without its component")?.clone();
         let open = |directory: &manifest::Spanned<String>| bindings::open(&loaded.folder, &directory.value);
         let options = file::InboxOptions {
@@ -144,10 +150,15 @@ impl Pumps {
         let dispatcher = self.dispatcher.clone();
         let inbox = file::Inbox::open(open(&meta.directory)?, options, dispatcher.clock.clone())
             .with_context(|| format!("the input `{}`", input.name))?;
-        let files =
-            Files::new(inbox.clone(), meta.retry, dispatcher.clock.clone(), dispatcher.random.clone());
-        let reader = Reader { dispatcher, name: input.name.clone(), target, inbox };
-        self.add(Arc::new(files), reader, Pace::single(at_least_one(meta.concurrency as usize)));
+        let engine = target.transactions.as_ref().map(|transactions| transactions.engine().clone());
+        let marks = engine.filter(|_| app.is_atomic(input.atomic, &target.component));
+        let is_marked = marks.is_some();
+        let marks = marks.map(|engine| Marks { engine, app: app.name.clone(), input: input.name.clone() });
+        let (clock, random) = (dispatcher.clock.clone(), dispatcher.random.clone());
+        let files = Arc::new(Files::new(inbox.clone(), meta.retry, clock, random, marks));
+        let marked = is_marked.then(|| files.clone());
+        let reader = Reader { dispatcher, name: input.name.clone(), target, inbox, marked };
+        self.add(files, reader, Pace::single(at_least_one(meta.concurrency as usize)));
         Ok(())
     }
 
@@ -232,13 +243,15 @@ fn subscriber(
     meta: &manifest::Subscription,
     dispatcher: &Dispatcher,
     targets: &Targets,
+    group: Arc<Group>,
     paused: tokio::sync::watch::Receiver<bool>,
 ) -> anyhow::Result<Subscriber> {
     let destination = |target: &manifest::Target| -> anyhow::Result<Destination> {
         Ok(match target {
             manifest::Target::Component(name) => {
                 let target = targets.get(&name.value).context("a subscription without its component")?;
-                Destination::Component(target.clone())
+                let atomic = app.is_atomic(meta.atomic, &target.component);
+                Destination::Component { target: target.clone(), atomic }
             }
             manifest::Target::Sink(sink) => Destination::Sink(Arc::new(bindings::sink(sink)?)),
         })
@@ -248,6 +261,7 @@ fn subscriber(
         dispatcher: dispatcher.clone(),
         app: app.name.clone(),
         name: meta.name.clone(),
+        group,
         routes: meta.routes.iter().map(route).collect::<anyhow::Result<_>>()?,
         otherwise: meta.to.as_ref().map(destination).transpose()?,
         batch: meta.batch.is_some(),

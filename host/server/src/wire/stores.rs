@@ -1,8 +1,7 @@
 //! The stores that components are granted.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use mecha_backends::memory;
 use mecha_manifest::{self as manifest, App, StoreKind};
 use mecha_primitives::{
     commit::{Engine, Quota},
@@ -14,55 +13,36 @@ use mecha_runtime::{
     grants::{Access, PrivateStores, Store},
 };
 
+use super::Engines;
+
 /// Makes the stores that components are granted.
 pub(super) struct Stores<'a> {
     app: &'a App,
     services: &'a Services,
-    engine: Option<Arc<dyn Engine>>,
-    /// What lies in memory and is shared, by the name of the store.
-    shared_memory: HashMap<name::Store, Arc<memory::Store>>,
+    engines: &'a Engines,
 }
 
 /// What a store in memory may hold if its manifest does not say, in bytes.
 const DEFAULT_MEMORY: u64 = 64 << 20;
 
-fn shared_memory(app: &App, services: &Services) -> HashMap<name::Store, Arc<memory::Store>> {
-    let shared = app.stores.iter().filter(|store| store.kind == StoreKind::Memory && store.shared);
-    shared.map(|store| (store.name.clone(), in_memory(store, services))).collect()
-}
-
-fn in_memory(store: &manifest::Store, services: &Services) -> Arc<memory::Store> {
-    let bound = store.max_size.unwrap_or(DEFAULT_MEMORY);
-    Arc::new(memory::Store::new(services.clock.clone(), Some(bound)))
-}
-
 impl<'a> Stores<'a> {
-    pub(super) fn new(app: &'a App, services: &'a Services, engine: Option<Arc<dyn Engine>>) -> Self {
-        Self { app, services, engine, shared_memory: shared_memory(app, services) }
+    pub(super) fn new(app: &'a App, services: &'a Services, engines: &'a Engines) -> Self {
+        Self { app, services, engines }
     }
 
     /// `None` if nothing needs the store, because no component imports the primitive.
     pub(super) fn granted(&self, meta: &manifest::Component, grant: &manifest::StoreGrant) -> Option<Store> {
         let declared = self.app.stores.iter().find(|store| store.name == grant.store)?;
-        let limits = state::Limits { value: declared.max_value, ..Default::default() };
-        let store = match declared.kind {
+        let (engine, max_bytes) = match declared.kind {
             StoreKind::Memory => {
-                let shared = self.shared_memory.get(&grant.store).cloned();
-                let memory = shared.unwrap_or_else(|| in_memory(declared, self.services));
-                self.wrapped(memory, &meta.name, declared, limits)
+                let bound = declared.max_size.unwrap_or(DEFAULT_MEMORY);
+                (self.engines.memory.clone(), Some(bound))
             }
-            StoreKind::Embedded => {
-                let engine = self.engine.clone()?;
-                let records = Records::new(engine, self.services.clock.clone());
-                let scope = self.scope(&meta.name, declared);
-                let quota = |max_bytes| Quota { account: scope.into(), max_bytes };
-                let records = match declared.max_size {
-                    Some(max_bytes) => records.with_quota(quota(max_bytes)),
-                    None => records,
-                };
-                self.wrapped(Arc::new(records), &meta.name, declared, limits)
-            }
+            StoreKind::Embedded => (self.engines.embedded.clone()?, declared.max_size),
         };
+        let scope = self.scope(&meta.name, declared);
+        let limits = state::Limits { value: declared.max_value, ..Default::default() };
+        let store = self.store(engine, scope, max_bytes, limits);
         let access = match (grant.access.reads(), grant.access.writes()) {
             (true, true) => Access::ReadWrite,
             (true, false) => Access::Read,
@@ -79,20 +59,25 @@ impl<'a> Stores<'a> {
         }
     }
 
-    fn wrapped<S: state::Store>(
+    /// The records of one scope, which is also the account that the quota is of.
+    fn store(
         &self,
-        inner: Arc<S>,
-        component: &name::Component,
-        store: &manifest::Store,
+        engine: Arc<dyn Engine>,
+        scope: String,
+        max_bytes: Option<u64>,
         limits: state::Limits,
     ) -> Arc<dyn state::Store> {
-        let scoped = Scoped::new(inner, self.scope(component, store));
-        Arc::new(Limited::new(Arc::new(scoped), limits))
+        let records = Records::new(engine, self.services.clock.clone());
+        let records = match max_bytes {
+            Some(max_bytes) => records.with_quota(Quota { account: scope.clone().into(), max_bytes }),
+            None => records,
+        };
+        Arc::new(Limited::new(Arc::new(Scoped::new(Arc::new(records), scope)), limits))
     }
 
     /// Private stores under whatever name a component opens them.
     pub(super) fn private(&self, meta: &manifest::Component) -> Option<PrivateStores> {
-        let engine = self.engine.clone()?;
+        let engine = self.engines.embedded.clone()?;
         let (app, component) = (self.app.name.clone(), meta.name.clone());
         let clock = self.services.clock.clone();
         Some(PrivateStores::new(move |name: name::Store| {

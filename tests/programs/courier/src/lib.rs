@@ -10,6 +10,7 @@ mod jobs;
 mod outputs;
 mod record;
 mod refused;
+mod turns;
 
 use mecha_guest::{
     context,
@@ -40,6 +41,7 @@ impl Handler for Courier {
             (Method::Delete, ["jobs", name]) => jobs::cancel(name),
             (Method::Post, ["output", name, operation]) => outputs::invoke(name, operation, &request),
             (Method::Get, ["output", name]) => outputs::operations(name),
+            (Method::Get, ["atomic" | "plain"]) => turns::turn(&request),
             (Method::Get, ["context"]) => Response::json(&context()),
             _ => Err(Error::status(404, "there is nothing here")),
         }

@@ -125,9 +125,26 @@ async fn what_has_expired_makes_room_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_value_keeps_nothing_else_alive() {
+async fn a_record_keeps_nothing_else_alive() {
     let memory = Memory::new();
-    let large = Bytes::from(vec![7; 1 << 20]);
-    memory.put("app/state/s/part", large.slice(..10), u64::MAX).await.unwrap();
-    assert!(large.is_unique(), "the record holds on to what its value was cut from");
+    let large = Bytes::from(vec![b'7'; 1 << 20]);
+    let record = |expires_at| Record {
+        version: Version::new(CallId(1), 1, 1),
+        expires_at,
+        media_type: None,
+        value: large.slice(..10),
+    };
+    let actions = [
+        Action::Put(record(Some(Timestamp(u64::MAX)))),
+        Action::Append { ordinal: 0, record: record(None) },
+        Action::Add { delta: 1, expires_at: None, version: Version::new(CallId(1), 1, 2), told: true },
+    ];
+    let changes = actions.into_iter().zip(1..).map(|(action, len)| Change {
+        key: large.slice(..len),
+        expect: None,
+        action,
+    });
+    memory.engine.commit(Batch { changes: changes.collect(), ..Batch::default() }).await.unwrap();
+    assert_eq!(memory.engine.lock().records.size(), 3);
+    assert!(large.is_unique(), "a record holds on to what its key or its value was cut from");
 }

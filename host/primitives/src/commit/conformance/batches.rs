@@ -4,7 +4,9 @@ use bytes::Bytes;
 
 use crate::{
     clock::Timestamp,
-    commit::{Action, Batch, Budget, Change, Check, Engine, Expect, Quota, Record, Snapshot, Span, Version},
+    commit::{
+        Action, Batch, Budget, Change, Check, Engine, Expect, Quota, Record, Seen, Snapshot, Span, Version,
+    },
     identity::CallId,
 };
 
@@ -62,6 +64,16 @@ pub(super) fn verify(name: &str, expect: Expect) -> Change {
 
 pub(super) fn check(name: &str, expect: Expect) -> Check {
     Check { key: key(name), expect }
+}
+
+pub(super) fn span(start: &str, end: Option<&str>) -> Span {
+    Span { start: key(start), end: end.map(key), reverse: false }
+}
+
+/// A listing of records that are as [`record`] makes them.
+pub(super) fn seen(start: &str, end: Option<&str>, names: &[&str]) -> Seen {
+    let records = names.iter().map(|name| (key(name), v(1))).collect();
+    Seen { span: span(start, end), records }
 }
 
 pub(super) fn quota(max_bytes: u64) -> Quota {

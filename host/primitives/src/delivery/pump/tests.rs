@@ -10,7 +10,10 @@ use std::{
 use tokio::sync::Notify;
 
 use super::*;
-use crate::clock::{ManualClock, Timestamp};
+use crate::{
+    clock::{ManualClock, Timestamp},
+    commit::Engine,
+};
 
 /// What happened, in order.
 type Log = Arc<Mutex<Vec<String>>>;
@@ -47,6 +50,10 @@ impl Source for Things {
         Ok(Settled::Done)
     }
 
+    async fn settle_over(&self, _: &Arc<dyn Engine>, item: &u32) -> Result<Settled, commit::Error> {
+        self.settle(item, Outcome::Done).await
+    }
+
     async fn next_due(&self) -> Result<Option<Timestamp>, commit::Error> {
         Ok(None)
     }
@@ -67,10 +74,10 @@ impl Attempts<u32> for Slow {
         self.1.lock().unwrap().push("permit".into());
     }
 
-    async fn attempt(&self, items: &[u32], (): ()) -> Vec<Outcome> {
+    async fn attempt(&self, items: &[u32], (): ()) -> Vec<Ended> {
         self.1.lock().unwrap().push(format!("begin {items:?}"));
         self.0.sleep_until(self.0.now() + Duration::from_secs(1)).await;
-        vec![Outcome::Done; items.len()]
+        vec![Outcome::Done.into(); items.len()]
     }
 
     fn settled(&self, _: &u32, _: &Outcome, _: &Settled) {}

@@ -6,10 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::{Delivery, Queue};
+use super::{Cursors, Delivery, Queue};
 use crate::{
     clock::Timestamp,
-    commit::{self, Action, Batch, Change, Expect, Quota, Stamp, Version},
+    commit::{self, Action, Batch, Change, Engine, Expect, Quota, Stamp, Version},
     delivery::{Outcome, Settled},
     pubsub::{
         DeadLetter,
@@ -81,7 +81,7 @@ impl Queue {
         unsure: Option<&Mutex<Vec<Attempt>>>,
     ) -> Result<Settled, commit::Error> {
         // However it ends: what is behind it may have its turn, and it is looked at.
-        let _freed = Freed { queue: self, key: leased.entry.key };
+        let _freed = AtEnd(self.freed(leased));
         let settlement = self.settlement(leased, &outcome, event, false).await?;
         match self.commit(leased, settlement, unsure).await {
             Err(commit::Error::Quota { .. }) => {
@@ -90,6 +90,34 @@ impl Queue {
                 self.commit(leased, settlement, unsure).await
             }
             other => other,
+        }
+    }
+
+    /// Puts the settlement of something done into a unit of work. After a commit of which nobody knows whether it
+    /// happened, [`settle_lease`](Self::settle_lease) tells: the lease's version is gone if it did, and then it is `Stale`.
+    pub(super) async fn settle_lease_over(
+        &self,
+        engine: &dyn Engine,
+        leased: &Leased,
+    ) -> Result<Settled, commit::Error> {
+        let Settlement { changes, .. } = self.settlement(leased, &Outcome::Done, None, false).await?;
+        match engine.commit(Batch { changes, ..Batch::default() }).await {
+            Ok(_) => {
+                let freed = self.freed(leased);
+                engine.afterwards(Box::new(move || freed.tell()));
+                Ok(Settled::Done)
+            }
+            Err(commit::Error::Conflict { change: 0, .. }) => Ok(Settled::Stale),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn freed(&self, leased: &Leased) -> Freed {
+        Freed {
+            cursors: self.cursors.clone(),
+            changed: self.changed.clone(),
+            room: self.room.clone(),
+            key: leased.entry.key,
         }
     }
 
@@ -271,17 +299,28 @@ impl Queue {
 }
 
 /// Lets what is behind an entry have its turn.
-struct Freed<'q> {
-    queue: &'q Queue,
+struct Freed {
+    cursors: Arc<Mutex<Cursors>>,
+    changed: Arc<Notify>,
+    room: Arc<Notify>,
     key: Option<KeyHash>,
 }
 
-impl Drop for Freed<'_> {
-    fn drop(&mut self) {
+impl Freed {
+    fn tell(&self) {
         if let Some(key) = self.key {
-            self.queue.cursors().free(key);
+            self.cursors.lock().unwrap_or_else(PoisonError::into_inner).free(key);
         }
-        self.queue.changed.notify_one();
-        self.queue.room.notify_waiters();
+        self.changed.notify_one();
+        self.room.notify_waiters();
+    }
+}
+
+/// Tells at the end, however that comes about.
+struct AtEnd(Freed);
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        self.0.tell();
     }
 }

@@ -1,0 +1,158 @@
+//! Requests that are recognized when they come again.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode, request::Parts};
+use mecha_primitives::{
+    clock::{Clock, Timestamp},
+    commit::{self, Engine, Version},
+    idempotency::{self, Fingerprint, Found, Guard, InFlight, Key, Request, Scope, Stored, Terms},
+    unit::Unit,
+};
+
+use super::super::{
+    atomic::Frame,
+    http::{Answer, explained},
+};
+use crate::apps::Target;
+
+/// How a route recognizes requests that come again.
+#[derive(Debug)]
+pub struct Keys {
+    pub engine: Arc<dyn Engine>,
+    pub clock: Arc<dyn Clock>,
+    /// As the manifest has it: keys of different routes do not meet.
+    pub route: String,
+    /// The header that says who calls. `None`: all callers are one.
+    pub caller: Option<HeaderName>,
+    pub keep: Duration,
+    pub required: bool,
+    pub in_flight: Guard,
+}
+
+/// Bytes that the kept answers of one component may hold.
+const KEPT: u64 = 256 << 20;
+
+impl Keys {
+    /// The key of a request; `None` if it has none and needs none.
+    pub(super) fn of(
+        &self,
+        target: &Target,
+        parts: &Parts,
+        body: &Bytes,
+    ) -> Result<Option<Keyed<'_>>, Answer> {
+        let wrong = |detail: &str| explained(StatusCode::BAD_REQUEST, detail);
+        let mut found = parts.headers.get_all("idempotency-key").iter();
+        let header = match (found.next(), found.next()) {
+            (Some(header), None) => header,
+            (None, _) if self.required => return Err(wrong("this request needs an Idempotency-Key")),
+            (None, _) => return Ok(None),
+            (Some(_), Some(_)) => return Err(wrong("a request has one Idempotency-Key at the most")),
+        };
+        let key = Key::parse(header.as_bytes()).map_err(|invalid| wrong(&invalid.to_string()))?;
+        let caller = self.caller.as_ref().and_then(|name| parts.headers.get(name)).map(HeaderValue::as_bytes);
+        let scope = Scope { app: &target.app, component: &target.component, route: &self.route, caller };
+        let fingerprint = Fingerprint::of(&Request {
+            method: parts.method.as_str(),
+            path_and_query: parts.uri.path_and_query().map_or("", |path| path.as_str()),
+            content_type: parts.headers.get(http::header::CONTENT_TYPE).map(HeaderValue::as_bytes),
+            body,
+        });
+        let key = scope.record(&key);
+        let text = "a request with this Idempotency-Key is being carried out";
+        let in_flight = self.in_flight.enter(&key).ok_or_else(|| explained(StatusCode::CONFLICT, text))?;
+        Ok(Some(Keyed { keys: self, key, fingerprint, _in_flight: in_flight }))
+    }
+}
+
+/// A request with its key. Nobody else has the key until this is dropped.
+pub(super) struct Keyed<'k> {
+    pub(super) keys: &'k Keys,
+    key: Bytes,
+    fingerprint: Fingerprint,
+    _in_flight: InFlight,
+}
+
+impl Keyed<'_> {
+    /// What is to be answered without a call, if there is something.
+    pub(super) async fn answer(&self, engine: &dyn Engine) -> Result<Option<Response<Bytes>>, commit::Error> {
+        Ok(match idempotency::find(engine, &self.key, &self.fingerprint).await? {
+            Found::New => None,
+            Found::Replay(stored) => Some(replayed(stored)?),
+            Found::Mismatch => {
+                let mut answer = Response::new(mismatch());
+                *answer.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+                let problem = HeaderValue::from_static("application/problem+json");
+                answer.headers_mut().insert(http::header::CONTENT_TYPE, problem);
+                Some(answer)
+            }
+        })
+    }
+
+    /// Keeps the first answer. An answer of a server's fault is none: the request may be tried again.
+    pub(super) async fn keep(
+        &self,
+        engine: &dyn Engine,
+        version: Version,
+        response: &Response<Bytes>,
+    ) -> Result<(), commit::Error> {
+        let headers = response.headers().iter();
+        let headers = headers.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
+        let status = response.status().as_u16();
+        let stored = Stored::new(self.fingerprint, status, headers, response.body().clone());
+        let Some(stored) = stored else { return Ok(()) };
+        let expires_at: Timestamp = self.keys.clock.now() + self.keys.keep;
+        let terms = Terms { expires_at, version, only_if_absent: true, max_bytes: Some(KEPT) };
+        idempotency::keep(engine, &self.key, &stored, terms).await.map(drop)
+    }
+}
+
+fn mismatch() -> Bytes {
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    let body = serde_json::json!({
+        "title": status.canonical_reason(),
+        "status": status.as_u16(),
+        "detail": "this Idempotency-Key was used for another request",
+    });
+    format!("{body}\n").into()
+}
+
+fn replayed(stored: Stored) -> Result<Response<Bytes>, commit::Error> {
+    let wrong = || commit::Error::Unavailable("an answer kept for an Idempotency-Key is no answer".into());
+    let mut response = Response::new(stored.body);
+    *response.status_mut() = StatusCode::from_u16(stored.status).map_err(|_| wrong())?;
+    for (name, value) in stored.headers {
+        let name = HeaderName::try_from(name).map_err(|_| wrong())?;
+        response.headers_mut().append(name, HeaderValue::try_from(value).map_err(|_| wrong())?);
+    }
+    Ok(response)
+}
+
+/// The frame of an atomic request: its answer is kept in its own commit.
+pub(super) struct Recognized<'f, 'k> {
+    pub(super) key: Option<&'f Keyed<'k>>,
+    pub(super) version: Version,
+}
+
+#[async_trait]
+impl Frame<Response<Bytes>> for Recognized<'_, '_> {
+    async fn begin(&self, unit: &Unit) -> Result<Option<Response<Bytes>>, commit::Error> {
+        match self.key {
+            Some(key) => key.answer(unit).await,
+            None => Ok(None),
+        }
+    }
+
+    fn succeeded(&self, response: &Response<Bytes>) -> bool {
+        !response.status().is_server_error()
+    }
+
+    async fn end(&self, unit: &Unit, response: &Response<Bytes>) -> Result<(), commit::Error> {
+        match self.key {
+            Some(key) => key.keep(unit, self.version, response).await,
+            None => Ok(()),
+        }
+    }
+}
