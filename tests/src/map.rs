@@ -10,9 +10,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use mecha_primitives::{
     clock::Clock,
+    commit::Engine,
     state::{
-        Abilities, Action, Applied, Error, Failure, Item, Key, Listing, MAX_PAGE_BYTES, Page, Range, Step,
-        Store,
+        Abilities, Action, Applied, Error, Failure, Item, Key, Listing, MAX_PAGE_BYTES, Page, Range, Records,
+        Step, Store,
     },
 };
 
@@ -85,6 +86,11 @@ impl fmt::Display for Map {
 impl Store for Map {
     fn abilities(&self) -> Abilities {
         Abilities { durable: false, ttl: true, transactions: true }
+    }
+
+    /// It is on no engine: over one, it is what that engine holds.
+    fn over(&self, engine: &Arc<dyn Engine>) -> Arc<dyn Store> {
+        Arc::new(Records::new(engine.clone(), self.clock.clone()))
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Item>, Error> {
