@@ -70,7 +70,11 @@ fn a_batch_of_which_one_fails_comes_again_one_by_one(kind: &str) {
     assert_eq!(world.value("bad"), None);
     assert_eq!(world.plain().keys("seen/"), ["seen/e0", "seen/e2", "seen/e3"]);
     let log = world.host.log();
-    assert_eq!(log.matches("given a batch of 4").count(), 1, "the same four do not come together again: {log}");
+    assert_eq!(
+        log.matches("given a batch of 4").count(),
+        1,
+        "the same four do not come together again: {log}"
+    );
     assert!(log.matches("given a batch of 1").count() >= 4, "{log}");
 }
 

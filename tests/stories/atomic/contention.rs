@@ -26,7 +26,9 @@ fn on_one_key_all_of_32_callers_succeed(kind: &str) {
     let world = world(kind, &Gate::closed(), "", "");
     let teller = world.teller();
     let callers: Vec<_> = (0..32)
-        .map(|_| thread::spawn(move || (0..3).map(|_| teller.call(&[increase("n")]).status).collect::<Vec<_>>()))
+        .map(|_| {
+            thread::spawn(move || (0..3).map(|_| teller.call(&[increase("n")]).status).collect::<Vec<_>>())
+        })
         .collect();
     for caller in callers {
         assert_eq!(caller.join().unwrap(), [200, 200, 200]);
@@ -91,7 +93,7 @@ fn conflicts_are_counted_by_component_and_by_prefix_and_listed() {
     world.plain().done(&[set("orders/17", "taken")]);
     gate.open_for_all();
     assert_eq!(caller.join().unwrap().status, 200);
-    assert_eq!(world.host.metric("mecha_reruns_total", &["component=\"teller\""]), 1.0);
+    assert_eq!(world.host.metric("mecha_conflicts_total", &["component=\"teller\""]), 1.0);
     let listed = world.ask(&["conflicts"]).to_string();
     assert!(listed.contains("orders") && listed.contains("main"), "{listed}");
 }

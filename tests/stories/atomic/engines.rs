@@ -14,7 +14,11 @@ fn an_atomic_component_whose_grants_are_spread_over_two_engines_is_refused_and_b
     let spread = [
         bank("embedded", "    publish: [news]", "topics: { news: memory }"),
         bank("memory", "    publish: [news]", "topics: { news: embedded }"),
-        bank("embedded", "", "topics: { news: memory }\nsubscriptions: { news: { topic: news, to: teller } }"),
+        bank(
+            "embedded",
+            "",
+            "topics: { news: memory }\nsubscriptions: { news: { topic: news, to: teller } }",
+        ),
     ];
     for manifest in spread {
         assert_refused(&manifest, &["teller", "main", "news", "embedded", "memory"]);
@@ -37,7 +41,8 @@ fn what_lives_in_the_database_does_not_go_with_state_in_memory() {
 
 #[test]
 fn what_is_not_atomic_may_be_anywhere() {
-    let topic = "topics: { news: memory }\nsubscriptions: { news: { topic: news, to: teller, atomic: false } }";
+    let topic =
+        "topics: { news: memory }\nsubscriptions: { news: { topic: news, to: teller, atomic: false } }";
     assert_accepted(&bank("embedded", "", topic));
     let plain = bank("embedded", "    publish: [news]", "topics: { news: memory }");
     let plain = plain.replace("    atomic: true\n", "").replace(", outside: safe", "");

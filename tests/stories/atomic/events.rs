@@ -37,7 +37,12 @@ subscriptions:
   readers: {{ topic: news, to: teller, retry: {{ attempts: 3, min: 1ms, max: 5ms }} {keys} }}
   others: {{ topic: out, to: teller, retry: {{ attempts: 3, min: 1ms, max: 5ms }} }}"
     );
-    world(kind, gate, "    publish: [news, out]\n    jobs: JOBS".replace("JOBS", jobs(kind)).as_str(), &sections)
+    world(
+        kind,
+        gate,
+        "    publish: [news, out]\n    jobs: JOBS".replace("JOBS", jobs(kind)).as_str(),
+        &sections,
+    )
 }
 
 /// Jobs are kept in the embedded database, so that a component in memory has none.
@@ -56,7 +61,10 @@ fn what_a_handler_does_comes_with_the_settlement(kind: &str) {
     world.plain().done(&[publish("news", &script)]);
     gate.wait_for(1);
     assert_eq!(world.plain().keys(""), Vec::<String>::new());
-    assert_eq!((world.topic("news")["events"].clone(), world.topic("out")["events"].clone()), (json!(1), json!(0)));
+    assert_eq!(
+        (world.topic("news")["events"].clone(), world.topic("out")["events"].clone()),
+        (json!(1), json!(0))
+    );
     gate.open();
     world.wait_for_value("handled", "1");
     assert_eq!(world.topic("news")["events"], 0, "as soon as the effect is seen");
@@ -67,8 +75,12 @@ fn what_a_handler_does_comes_with_the_settlement(kind: &str) {
 fn a_nack_leaves_nothing_but_a_retry(kind: &str) {
     for end in ["nack", "trap", "exit"] {
         let world = news(kind, &Gate::closed(), "");
-        let fails = before_attempt(3, &[set("from", "a run that failed"), publish("out", &[increase("out")]), just(end)]);
-        let script = [increase("handled"), fails, set("attempt", "$attempt"), publish("out", &[increase("out")])];
+        let fails = before_attempt(
+            3,
+            &[set("from", "a run that failed"), publish("out", &[increase("out")]), just(end)],
+        );
+        let script =
+            [increase("handled"), fails, set("attempt", "$attempt"), publish("out", &[increase("out")])];
         world.plain().done(&[publish("news", &script)]);
         world.wait_for_value("attempt", "3");
         world.wait_for_value("out", "1");
@@ -98,7 +110,9 @@ fn what_is_rejected_is_a_dead_letter_and_nothing_else(kind: &str) {
 fn a_handler_whose_reads_were_changed_is_run_again_under_the_same_attempt(kind: &str) {
     let gate = Gate::closed();
     let world = news(kind, &gate, "");
-    world.plain().done(&[publish("news", &[get("a"), gate.pass(), increase("a"), set("attempt", "$attempt")])]);
+    world
+        .plain()
+        .done(&[publish("news", &[get("a"), gate.pass(), increase("a"), set("attempt", "$attempt")])]);
     gate.wait_for(1);
     world.plain().done(&[set("a", "41")]);
     gate.open_for_all();
@@ -139,7 +153,9 @@ fn events_of_one_key_keep_their_order(kind: &str) {
 fn a_plain_subscription_keeps_what_a_failed_attempt_did() {
     let gate = Gate::closed();
     let world = news("embedded", &gate, ", atomic: false");
-    world.plain().done(&[publish("news", &[increase("a"), before_attempt(3, &[just("nack")]), set("done", "1")])]);
+    world
+        .plain()
+        .done(&[publish("news", &[increase("a"), before_attempt(3, &[just("nack")]), set("done", "1")])]);
     world.wait_for_value("done", "1");
     assert_eq!(world.value("a").as_deref(), Some("3"));
 }

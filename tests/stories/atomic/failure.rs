@@ -90,7 +90,8 @@ fn a_call_that_runs_out_of_time_leaves_nothing(kind: &str) {
 }
 
 fn a_limit_that_is_reached_leaves_nothing(kind: &str) {
-    let lines = "    limits: { held-body: 4KiB, transaction-entries: 100, transaction-size: 64KiB, memory: 16MiB }";
+    let lines =
+        "    limits: { held-body: 4KiB, transaction-entries: 100, transaction-size: 64KiB, memory: 16MiB }";
     let world = bank(kind, &Gate::closed(), lines);
     let large = json!({ "do": "answer", "size": 5000 });
     let many = json!({ "do": "set-many", "prefix": "k", "count": 200 });
@@ -171,7 +172,8 @@ fn an_invocation_commits_if_it_is_answered_and_leaves_nothing_if_it_fails() {
     };
     for end in ["fault", "trap", "exit"] {
         assert_ne!(call(&world, &effects_and(just(end))), Some(0), "{end}");
-        let told = json!({ "do": "invoke", "target": "teller", "method": "run", "script": effects_and(just(end)) });
+        let told =
+            json!({ "do": "invoke", "target": "teller", "method": "run", "script": effects_and(just(end)) });
         let told = world.teller().named("plain").done(&[attempt(told)]);
         assert!(told[0]["error"].is_string(), "{told:?}");
         assert_nothing(&world);
@@ -186,7 +188,8 @@ fn an_invocation_commits_if_it_is_answered_and_leaves_nothing_if_it_fails() {
     let app = world.stopped();
     let failed = Value::from(vec![set("c", "1"), just("fault")]).to_string();
     let done = Value::from(vec![set("d", "1")]).to_string();
-    let call = |script: &str| ran(mecha(&["call"]).arg(app.path()).args(["teller", "run", "--data", script])).code;
+    let call =
+        |script: &str| ran(mecha(&["call"]).arg(app.path()).args(["teller", "run", "--data", script])).code;
     assert_ne!(call(&failed), Some(0));
     assert_eq!(call(&done), Some(0));
     world = World::of(app);

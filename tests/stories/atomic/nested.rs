@@ -5,7 +5,7 @@ use std::thread;
 use mecha_tests::{
     courier::World,
     gate::Gate,
-    teller::{answer, attempt, get, increase, invoke, just, list, log, publish, set},
+    teller::{answer, attempt, increase, invoke, just, list, log, publish, set},
 };
 use serde_json::{Value, json};
 
@@ -126,8 +126,12 @@ fn set_common(key: &str, value: &str) -> Value {
 fn what_a_callee_did_is_seen_by_its_caller_and_the_other_way_round(kind: &str) {
     let world = chain(kind, &Gate::closed());
     let inner = [get_common("a"), set_common("b", "callee")];
-    let told =
-        world.teller().done(&[set_common("a", "caller"), invoke("callee", &inner), get_common("b"), list("")]);
+    let told = world.teller().done(&[
+        set_common("a", "caller"),
+        invoke("callee", &inner),
+        get_common("b"),
+        list(""),
+    ]);
     assert_eq!((&told[1][0], &told[2]), (&json!("caller"), &json!("callee")));
 }
 

@@ -12,10 +12,8 @@ use super::{assert_refused, teller};
 
 fn manifest(receiver: &Receiver, outside: &str) -> String {
     let host = receiver.url("");
-    teller("embedded", &Gate::closed(), "", "").replace(
-        "    outbound: [",
-        &format!("    outbound: [{{ host: '{host}'{outside} }}, "),
-    )
+    teller("embedded", &Gate::closed(), "", "")
+        .replace("    outbound: [", &format!("    outbound: [{{ host: '{host}'{outside} }}, "))
 }
 
 fn fetch(receiver: &Receiver, method: &str) -> Value {

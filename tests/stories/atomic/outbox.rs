@@ -6,7 +6,7 @@ use mecha_tests::{
     courier::World,
     gate::Gate,
     host::{App, until},
-    receiver::{Receiver, Received},
+    receiver::{Received, Receiver},
     teller::{answer, attempt, get, invoke, just, output, set},
 };
 use serde_json::{Value, json};
@@ -29,7 +29,9 @@ fn upstream(kind: &str, gate: &Gate, receiver: &Receiver) -> World {
         kind,
         gate,
         "    outputs: { out: [get, put, delete] }",
-        &format!("outputs: {{ out: {{ http: {{ url: '{url}', private: true, retry: {{ attempts: 1 }} }} }} }}"),
+        &format!(
+            "outputs: {{ out: {{ http: {{ url: '{url}', private: true, retry: {{ attempts: 1 }} }} }} }}"
+        ),
     ))
 }
 
@@ -66,7 +68,11 @@ fn a_deferred_operation_is_carried_out_after_the_commit(kind: &str) {
     assert_eq!(receiver.received().len(), 0);
     gate.open();
     let told = caller.join().unwrap();
-    assert_eq!(told.json()[0], json!({ "deferred": true, "data": null }), "an empty answer, marked as deferred");
+    assert_eq!(
+        told.json()[0],
+        json!({ "deferred": true, "data": null }),
+        "an empty answer, marked as deferred"
+    );
     let received = receiver.wait_for(1);
     assert_eq!((&*received[0].method, &*received[0].text()), ("PUT", "content"));
     assert!(!key(&received[0]).is_empty());

@@ -16,10 +16,7 @@ fn outputs(grant: &str, output: &str) -> (String, String) {
 }
 
 fn upstream(receiver: &Receiver) -> String {
-    format!(
-        "{{ http: {{ url: '{}', private: true, retry: {{ attempts: 1 }} }} }}",
-        receiver.url("/v1")
-    )
+    format!("{{ http: {{ url: '{}', private: true, retry: {{ attempts: 1 }} }} }}", receiver.url("/v1"))
 }
 
 #[test]
@@ -67,9 +64,8 @@ fn a_safe_operation_is_carried_out_at_once() {
 #[test]
 fn a_folder_that_is_written_to_is_a_load_error_unless_it_may_be_outside() {
     let manifest = |more: &str| {
-        let lines = format!(
-            "    directories: [{{ host: ./shared, guest: /shared, access: read-write{more} }}]"
-        );
+        let lines =
+            format!("    directories: [{{ host: ./shared, guest: /shared, access: read-write{more} }}]");
         teller("embedded", &Gate::closed(), &lines, "")
     };
     assert_refused(&manifest(""), &["/shared", "outside: allow"]);

@@ -47,7 +47,11 @@ fn results(call: JoinHandle<Response>) -> Vec<Value> {
 
 /// Has a call arrive at the gate, others do something meanwhile, and gives how often it was run in the end, and with
 /// what results.
-fn meanwhile(kind: &str, script: impl Fn(&Gate) -> Vec<Value>, others: &[Value]) -> (World, usize, Vec<Value>) {
+fn meanwhile(
+    kind: &str,
+    script: impl Fn(&Gate) -> Vec<Value>,
+    others: &[Value],
+) -> (World, usize, Vec<Value>) {
     let gate = Gate::closed();
     let world = bank(kind, &gate);
     world.plain().done(&[set("a", "1"), set("list/2", "x")]);
@@ -116,7 +120,7 @@ fn a_call_whose_reads_were_changed_is_run_again_with_the_same_input(kind: &str) 
     assert_eq!(runs, 2, "the first run was in vain");
     assert_eq!((&results[0], &results[3]), (&json!("41"), &json!(42)), "it is the second that is answered");
     assert_eq!(world.value("a").as_deref(), Some("42"), "none of the two writes is lost");
-    let again = world.host.metric("mecha_reruns_total", &["component=\"teller\""]);
+    let again = world.host.metric("mecha_conflicts_total", &["component=\"teller\""]);
     assert_eq!(again, 1.0);
 }
 
@@ -191,7 +195,8 @@ fn how_often_a_call_is_run_is_said_in_the_manifest(kind: &str) {
 }
 
 fn what_was_peeked_at_may_change(kind: &str) {
-    let (_, runs, results) = meanwhile(kind, |gate| vec![peek("a"), gate.pass(), set("b", "1")], &[set("a", "2")]);
+    let (_, runs, results) =
+        meanwhile(kind, |gate| vec![peek("a"), gate.pass(), set("b", "1")], &[set("a", "2")]);
     assert_eq!((runs, &results[0]), (1, &json!("1")));
     let world = bank(kind, &Gate::closed());
     let seen = world.teller().done(&[set("a", "mine"), peek("a")]);
@@ -213,7 +218,8 @@ fn additions_do_not_conflict(kind: &str) {
 }
 
 fn if_equal(keys: &[(&str, &str)], then: &[Value]) -> Value {
-    let keys: serde_json::Map<_, _> = keys.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
+    let keys: serde_json::Map<_, _> =
+        keys.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
     json!({ "do": "if-equal", "keys": keys, "then": then })
 }
 
@@ -281,13 +287,16 @@ subscriptions:
   b: { topic: b, to: teller, atomic: false }";
     let lines = "    publish: [a, b]\n    callers: { outside: all }";
     let manifest = super::teller("embedded", &Gate::closed(), lines, sections);
-    let world = World::new(&manifest.replace("atomic: true", "atomic: { default: true, methods: { look: false } }"));
+    let world =
+        World::new(&manifest.replace("atomic: true", "atomic: { default: true, methods: { look: false } }"));
     let atomic = |teller: Teller| teller.done(&[just("context")])[0]["atomic"].clone();
     assert_eq!((atomic(world.teller()), atomic(world.plain())), (json!(true), json!(false)));
     let called = |method: &str| {
         let args = ["teller", method, "--data", r#"[{"do": "context"}]"#];
-        let told = mecha_tests::host::output(mecha_tests::host::mecha(&["call"]).arg(world.app.path()).args(args));
-        serde_json::from_str::<Value>(&told.stdout).unwrap_or_else(|_| panic!("{}", told.stderr))[0]["atomic"].clone()
+        let told =
+            mecha_tests::host::output(mecha_tests::host::mecha(&["call"]).arg(world.app.path()).args(args));
+        serde_json::from_str::<Value>(&told.stdout).unwrap_or_else(|_| panic!("{}", told.stderr))[0]["atomic"]
+            .clone()
     };
     assert_eq!((called("run"), called("look")), (json!(true), json!(false)));
     // A handler of events has no answer: what it writes before it fails says it.
@@ -295,6 +304,6 @@ subscriptions:
         let script = [set(&format!("of/{topic}"), "written"), just("reject")];
         world.plain().done(&[publish(topic, &script)]);
     }
-    world.wait_for_letters(2);
+    _ = world.wait_for_letters(2);
     until("the plain one is there", || world.plain().keys("of/") == ["of/b"]);
 }

@@ -55,7 +55,9 @@ fn a_tick_that_fails_leaves_nothing_but_its_repetition() {
     let fails = before_attempt(3, &[set("from", "a run that failed"), just("nack")]);
     let world = ticking(&Gate::closed(), &[add("count", 1), fails, set("due/$id", "$attempt")], "");
     until("two times are done", || runs(&world).1 >= 2);
-    let dues = world.plain().done(&[json!({ "do": "list", "prefix": "due/" }), json!({ "do": "get", "key": "count" })]);
+    let dues = world
+        .plain()
+        .done(&[json!({ "do": "list", "prefix": "due/" }), json!({ "do": "get", "key": "count" })]);
     let (dues, count) = (dues[0].as_array().unwrap(), dues[1].as_str().unwrap());
     assert!(dues.iter().all(|due| due[1] == "3"), "{dues:?}");
     assert!(count.parse::<usize>().unwrap().abs_diff(dues.len()) <= 1);
@@ -64,7 +66,11 @@ fn a_tick_that_fails_leaves_nothing_but_its_repetition() {
 
 #[test]
 fn a_schedule_can_be_without_a_transaction() {
-    let world = ticking(&Gate::closed(), &[add("count", 1), before_attempt(3, &[just("nack")]), set("due/$id", "x")], ", atomic: false");
+    let world = ticking(
+        &Gate::closed(),
+        &[add("count", 1), before_attempt(3, &[just("nack")]), set("due/$id", "x")],
+        ", atomic: false",
+    );
     until("a time is done", || runs(&world).1 >= 1);
     assert!(runs(&world).0 >= 3, "what failed attempts did is there");
 }

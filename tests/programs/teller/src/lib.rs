@@ -114,7 +114,9 @@ impl Guest for Teller {
     fn run(script: String) -> Result<String, String> {
         let done = run::<Fault>(script.as_bytes(), None).map_err(|fault| fault.message)?;
         match done.end {
-            None | Some(End::Answer { .. }) => json::to_string(&done.results).map_err(|error| error.to_string()),
+            None | Some(End::Answer { .. }) => {
+                json::to_string(&done.results).map_err(|error| error.to_string())
+            }
             Some(_) => Err("told to fail".to_owned()),
         }
     }

@@ -69,9 +69,7 @@ fn one(step: &Step, attempt: u32) -> Result<Told, Refusal> {
     };
     Ok(match step {
         Step::Get { store, key } => text(&Store::open(store)?, key)?.into(),
-        Step::Peek { key } => {
-            main()?.peek(key)?.and_then(|item| String::from_utf8(item.value).ok()).into()
-        }
+        Step::Peek { key } => main()?.peek(key)?.and_then(|item| String::from_utf8(item.value).ok()).into(),
         Step::Exists { key } => main()?.exists(key)?.into(),
         Step::Etag { key } => main()?.get(key)?.map(|item| item.etag.as_str().to_owned()).into(),
         Step::List { prefix, limit } => list(prefix, *limit)?.into(),
@@ -137,7 +135,11 @@ fn one(step: &Step, attempt: u32) -> Result<Told, Refusal> {
         }
         Step::Schedule { name, after_ms, script, replace } => {
             let job = Job::after(name, Duration::from_millis(*after_ms)).json(script)?;
-            if *replace { job.replace()? } else { job.schedule()? }
+            if *replace {
+                job.replace()?
+            } else {
+                job.schedule()?
+            }
             Value::Null.into()
         }
         Step::Cancel { name } => {
