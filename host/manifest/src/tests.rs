@@ -7,6 +7,7 @@ use crate::*;
 const GOOD: &str = include_str!("../../../tests/manifests/good/everything/mecha.yaml");
 const EVENTS: &str = include_str!("../../../tests/manifests/good/events/mecha.yaml");
 const BINDINGS: &str = include_str!("../../../tests/manifests/good/bindings/mecha.yaml");
+const ATOMIC: &str = include_str!("../../../tests/manifests/good/atomic/mecha.yaml");
 const SECRET: &str = "correct-horse";
 
 struct Fake;
@@ -77,6 +78,7 @@ fn every_field_arrives() {
         stdio: 1 << 10,
         random: 4096,
         invoke_payload: 1 << 20,
+        ..Limits::default()
     };
     assert_eq!(component.limits, limits);
     let [main, audit] = &app.stores[..] else { panic!("{app:?}") };
@@ -182,7 +184,7 @@ fn survive(text: &str) {
 
 #[test]
 fn no_truncation_panics() {
-    for good in [GOOD, EVENTS, BINDINGS] {
+    for good in [GOOD, EVENTS, BINDINGS, ATOMIC] {
         for end in (0..good.len()).filter(|end| good.is_char_boundary(*end)) {
             survive(&good[..end]);
         }
@@ -192,7 +194,7 @@ fn no_truncation_panics() {
 #[test]
 fn no_mutation_panics() {
     let put = [":", "-", "\"", "{", "}", "\t", "\n", "*", "&", "ü", "\0", "9", ""];
-    for good in [GOOD, EVENTS, BINDINGS] {
+    for good in [GOOD, EVENTS, BINDINGS, ATOMIC] {
         for (i, (at, old)) in good.char_indices().enumerate() {
             let (before, after) = (&good[..at], &good[at + old.len_utf8()..]);
             // Every byte sees one of the mutations, every mutation bytes everywhere.

@@ -146,7 +146,7 @@ fn engine(data: &DataDir, app: &App, host: &Host<'_>) -> embedded::Engine {
 fn needs_directory(loaded: &Loaded) -> bool {
     let app = &loaded.app;
     let is_asked =
-        |component: &manifest::Component| !component.callers.is_empty() || app.has_atomic_calls(component);
+        |component: &manifest::Component| !component.callers.is_empty() || app.has_atomic(component);
     needs_engine(loaded) || !app.topics.is_empty() || app.components.iter().any(is_asked)
 }
 
@@ -169,9 +169,9 @@ fn keeps_jobs(app: &App) -> bool {
 /// Whether marks of consumed inputs, or answers by their keys, are on disk.
 fn keeps_answers(app: &App) -> bool {
     let routes = |component: &manifest::Component| {
-        component.routes.iter().any(|route| route.idempotency.is_some()) || app.has_atomic_calls(component)
+        component.routes.iter().any(|route| route.idempotency.is_some()) || app.has_atomic(component)
     };
-    app.components.iter().any(|component| !app.is_in_memory(component) && routes(component))
+    app.components.iter().any(|component| !atomic::in_memory(app, component) && routes(component))
 }
 
 /// What the components of one app are wired with.
@@ -300,6 +300,11 @@ impl Wiring<'_> {
         }
         Ok(routes)
     }
+}
+
+/// What the manifest says of a component.
+fn meta_of<'a>(app: &'a App, name: &name::Component) -> Option<&'a manifest::Component> {
+    app.components.iter().find(|component| component.name == *name)
 }
 
 /// The names that are allowed; `None`: all.

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 
-use super::{Name, Route, Size, Time, bindings::Headers};
+use super::{ExactRoute, Name, Size, Time, bindings::Headers};
 
 /// Names with dots between them; at most 63 characters.
 #[derive(JsonSchema, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,8 +51,8 @@ pub(super) struct FullTopic {
     #[schemars(default, with = "TimeOrOff", extend("default" = "10m"))]
     deduplicate: Option<TimeOrOff>,
     /// Where CloudEvents come in over HTTP: an exact path.
-    #[schemars(default, with = "Route")]
-    http: Option<Route>,
+    #[schemars(default, with = "ExactRoute")]
+    http: Option<ExactRoute>,
     /// The CloudEvents type of what is published without one.
     #[schemars(default, with = "String", extend("default" = "mecha.event.v1"))]
     r#type: Option<String>,
@@ -152,6 +152,9 @@ pub(super) struct Subscription {
     /// A topic for what is given up, or `off`.
     #[schemars(default, with = "TopicName", extend("default" = "dead-letters"))]
     dead_letter: Option<TopicName>,
+    /// Calls of components for it are transactions; as each component says by default.
+    #[schemars(default, with = "bool", skip_serializing_if = "Option::is_none")]
+    atomic: Option<bool>,
 }
 
 #[derive(JsonSchema)]
@@ -275,6 +278,9 @@ pub(super) struct Schedule {
     missed: Option<Missed>,
     #[schemars(default, with = "Retry")]
     retry: Option<Retry>,
+    /// Its runs are transactions; as the component says by default.
+    #[schemars(default, with = "bool", skip_serializing_if = "Option::is_none")]
+    atomic: Option<bool>,
 }
 
 /// What happens to times that passed while the host was down.

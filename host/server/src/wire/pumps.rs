@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Engines, bindings,
     events::{Events, filter},
+    meta_of,
 };
 use crate::{
     apps::Target,
@@ -122,7 +123,7 @@ impl Pumps {
         let account = schedule_account(&self.app, &meta.name);
         let source = Arc::new(Jobs::new(engine, clock, random, account, options));
         self.schedules.push((source.clone(), job(meta)?));
-        let atomic = app.is_atomic(meta.atomic, &target.component);
+        let atomic = meta_of(app, &target.component).is_some_and(|of| meta.is_atomic(of));
         let ticker = self.ticker(meta.name.to_string(), target, source.clone(), atomic);
         self.add(source, ticker, Pace::single(NonZero::<usize>::MIN));
         Ok(())
@@ -151,7 +152,7 @@ impl Pumps {
         let inbox = file::Inbox::open(open(&meta.directory)?, options, dispatcher.clock.clone())
             .with_context(|| format!("the input `{}`", input.name))?;
         let engine = target.transactions.as_ref().map(|transactions| transactions.engine().clone());
-        let marks = engine.filter(|_| app.is_atomic(input.atomic, &target.component));
+        let marks = engine.filter(|_| meta_of(app, &target.component).is_some_and(|of| input.is_atomic(of)));
         let is_marked = marks.is_some();
         let marks = marks.map(|engine| Marks { engine, app: app.name.clone(), input: input.name.clone() });
         let (clock, random) = (dispatcher.clock.clone(), dispatcher.random.clone());
@@ -250,7 +251,7 @@ fn subscriber(
         Ok(match target {
             manifest::Target::Component(name) => {
                 let target = targets.get(&name.value).context("a subscription without its component")?;
-                let atomic = app.is_atomic(meta.atomic, &target.component);
+                let atomic = meta_of(app, &target.component).is_some_and(|of| meta.is_atomic(of));
                 Destination::Component { target: target.clone(), atomic }
             }
             manifest::Target::Sink(sink) => Destination::Sink(Arc::new(bindings::sink(sink)?)),
