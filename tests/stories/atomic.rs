@@ -54,19 +54,20 @@ pub(crate) fn world(kind: &str, gate: &Gate, lines: &str, sections: &str) -> Wor
     World::new(&teller(kind, gate, lines, sections))
 }
 
-/// What `mecha-host check` says of a manifest.
-pub(crate) fn check(manifest: &str) -> Output {
-    checked(&App::new(manifest))
-}
-
-pub(crate) fn checked(app: &App) -> Output {
+/// What `mecha-host check` says.
+fn checked(app: &App) -> Output {
     output(mecha(&["check"]).arg(app.path()))
 }
 
 /// The manifest is refused, and each of these texts says why.
 pub(crate) fn assert_refused(manifest: &str, why: &[&str]) {
-    let Output { code, stderr, .. } = check(manifest);
-    assert_eq!(code, Some(1), "{manifest}\n{stderr}");
+    assert_app_refused(&App::new(manifest), why);
+}
+
+/// As [`assert_refused`], of an app that consists of more than its manifest.
+pub(crate) fn assert_app_refused(app: &App, why: &[&str]) {
+    let Output { code, stderr, .. } = checked(app);
+    assert_eq!(code, Some(1), "{stderr}");
     for text in why {
         assert!(stderr.contains(text), "it should say {text:?}:\n{stderr}");
     }
@@ -74,7 +75,7 @@ pub(crate) fn assert_refused(manifest: &str, why: &[&str]) {
 
 /// The manifest is in order, whatever it is warned of.
 pub(crate) fn assert_accepted(manifest: &str) -> String {
-    let Output { code, stderr, .. } = check(manifest);
+    let Output { code, stderr, .. } = checked(&App::new(manifest));
     assert_eq!(code, Some(0), "{manifest}\n{stderr}");
     stderr
 }

@@ -23,7 +23,7 @@ subscriptions:
   readers:
     topic: news
     to: teller
-    batch: {{ size: 4, wait: 10s }}
+    batch: {{ size: 4, wait: 300ms }}
     concurrency: 1
     retry: {{ attempts: 3, min: 1ms, max: 5ms }}"
     );
@@ -64,7 +64,7 @@ fn a_batch_of_which_one_fails_comes_again_one_by_one(kind: &str) {
     let bad = vec![increase("bad"), just("nack")];
     publish_all(&world, &[handled(), bad, handled(), handled()]);
     let letters = world.wait_for_letters(1);
-    assert_eq!(letters[0]["id"], "e1", "{letters:?}");
+    assert_eq!(letters[0]["event-id"], "e1", "{letters:?}");
     world.wait_for_events("news", 0);
     assert_eq!(world.value("handled").as_deref(), Some("3"), "those that are well, each once");
     assert_eq!(world.value("bad"), None);
@@ -95,6 +95,6 @@ fn the_others_of_a_batch_are_not_given_up_with_the_one_that_is_rejected() {
     publish_all(&world, &[handled(), vec![just("reject")], handled(), handled()]);
     world.wait_for_value("handled", "3");
     let letters = world.wait_for_letters(1);
-    assert_eq!(letters[0]["id"], "e1");
+    assert_eq!(letters[0]["event-id"], "e1");
     world.plain().done(&[publish("news", &[set("later", "1")])]);
 }

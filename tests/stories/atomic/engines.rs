@@ -1,6 +1,6 @@
 //! Where it holds: on one engine. What cannot be is refused at load.
 
-use mecha_tests::gate::Gate;
+use mecha_tests::{courier::World, gate::Gate};
 
 use super::{assert_accepted, assert_refused, teller};
 
@@ -76,9 +76,10 @@ subscriptions: { news: { topic: news, to: { url: 'https://example.com/' }, atomi
 }
 
 #[test]
-fn inspection_says_what_is_atomic() {
-    let app = mecha_tests::host::App::new(&bank("embedded", "", ""));
-    let told = mecha_tests::host::output(mecha_tests::host::mecha(&["inspect"]).arg(app.path()));
-    assert_eq!(told.code, Some(0), "{}", told.stderr);
-    assert!(told.stdout.contains("atomic"), "{}", told.stdout);
+fn the_host_says_at_its_start_what_is_atomic() {
+    let world = World::new(&bank("embedded", "", ""));
+    let log = world.host.log();
+    let lines: Vec<_> = log.lines().filter(|line| line.trim_start().starts_with("http ")).collect();
+    let atomic: Vec<_> = lines.iter().map(|line| line.contains("atomic")).collect();
+    assert_eq!(atomic, [true, false], "{lines:?}");
 }

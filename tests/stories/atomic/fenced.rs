@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use mecha_tests::{
     gate::Gate,
     host::until,
-    teller::{add, before_attempt, increase, publish, set},
+    teller::{add, before_attempt, increase, publish, schedule, set},
 };
 use rustix::process::Signal;
 use serde_json::json;
@@ -44,21 +44,24 @@ subscriptions: { readers: { topic: news, to: teller, retry: { attempts: 5, min: 
     assert_eq!(world.ask(&["dlq", "list"])["letters"].as_array().unwrap().len(), 0);
 }
 
-/// An event that has expired is nobody's any more.
+/// What its run is of is cancelled, or replaced, while it goes on.
 #[test]
-fn a_handler_whose_event_has_expired_meanwhile_commits_nothing() {
-    let gate = Gate::closed();
-    let sections = "
-topics: { news: embedded }
-subscriptions: { readers: { topic: news, to: teller } }";
-    let world = world("embedded", &gate, "    publish: [news]", sections);
-    let script = [set("a", "1"), gate.pass()];
-    let began = Instant::now();
-    let passing = json!({ "do": "publish", "topic": "news", "data": script, "ttl-ms": 500 });
-    world.plain().done(&[passing]);
-    gate.wait_for(1);
-    until("it has expired", || began.elapsed() > Duration::from_secs(1));
-    gate.open_for_all();
-    world.wait_for_rest("teller");
-    assert_eq!(world.value("a"), None);
+fn a_run_whose_job_has_gone_meanwhile_commits_nothing() {
+    for replace in [false, true] {
+        let gate = Gate::closed();
+        let world = world("embedded", &gate, "    jobs: true", "");
+        world.plain().done(&[schedule("job", 1, &[set("by", "the old"), add("n", 1), gate.pass()])]);
+        gate.wait_for(1);
+        let anew = json!({
+            "do": "schedule", "name": "job", "after-ms": 1, "replace": true, "script": [add("n", 1), set("new", "1")]
+        });
+        world.plain().done(&[if replace { anew } else { json!({ "do": "cancel", "name": "job" }) }]);
+        gate.open_for_all();
+        if replace {
+            world.wait_for_value("new", "1");
+        }
+        world.wait_for_rest("teller");
+        assert_eq!(world.value("by"), None);
+        assert_eq!(world.value("n").as_deref(), replace.then_some("1"));
+    }
 }

@@ -9,7 +9,7 @@ use mecha_tests::{
 };
 use serde_json::{Value, json};
 
-use super::{assert_accepted, assert_refused, teller, world};
+use super::{assert_accepted, assert_app_refused, assert_refused, teller, world};
 
 fn outputs(grant: &str, output: &str) -> (String, String) {
     (format!("    outputs: {{ out: {grant} }}"), format!("outputs: {{ out: {output} }}"))
@@ -68,8 +68,9 @@ fn a_folder_that_is_written_to_is_a_load_error_unless_it_may_be_outside() {
             format!("    directories: [{{ host: ./shared, guest: /shared, access: read-write{more} }}]");
         teller("embedded", &Gate::closed(), &lines, "")
     };
-    assert_refused(&manifest(""), &["/shared", "outside: allow"]);
-    let world = World::of(App::new(&manifest(", outside: allow")).with_file("shared/.keep", ""));
+    let app = |more: &str| App::new(&manifest(more)).with_file("shared/.keep", "");
+    assert_app_refused(&app(""), &["/shared", "outside: allow"]);
+    let world = World::of(app(", outside: allow"));
     let write: Value = json!({ "do": "write-file", "path": "/shared/a.txt", "text": "written" });
     assert_eq!(world.teller().call(&[set("a", "1"), write, answer(500)]).status, 500);
     assert!(world.app.path().join("shared/a.txt").exists(), "it was outside of the transaction");
