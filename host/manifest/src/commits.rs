@@ -182,6 +182,15 @@ pub(crate) fn warn(reader: &mut Reader<'_>, parts: Parts<'_>) {
                 reader.warn(route.at, key, wrong.help(help));
             }
         }
+        for (index, folder) in component.directories.iter().enumerate() {
+            if folder.access == DirAccess::Read && folder.outside != Outside::Forbidden {
+                let guest = shown(&folder.guest);
+                let wrong = Wrong::new(format!("`outside`, but the folder {guest} is only read"));
+                let help = "leave it out, or grant `access: read-write`";
+                let key = format!("components.{}.directories[{index}]", component.name);
+                reader.warn(folder.at, key, wrong.help(help));
+            }
+        }
         if !parts.triggers.any_atomic(component) {
             for (at, key) in outsides(component) {
                 let wrong = Wrong::new(format!("`outside`, but nothing of `{}` is atomic", component.name));

@@ -137,22 +137,6 @@ struct FullRoute {
     idempotency: Option<Idempotency>,
 }
 
-/// A path, or a path with a host, of the host's own.
-#[derive(JsonSchema)]
-#[schemars(untagged)]
-enum ExactRoute {
-    Path(Path),
-    Full(FullExactRoute),
-}
-
-#[derive(JsonSchema)]
-#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
-struct FullExactRoute {
-    path: Path,
-    #[schemars(default, skip_serializing_if = "Option::is_none", with = "String")]
-    host: Option<String>,
-}
-
 /// What the component may do with the store.
 #[derive(JsonSchema)]
 #[schemars(untagged)]

@@ -121,6 +121,52 @@ fn many_topics_and_subscriptions_are_compared_in_little_time_and_memory() {
 }
 
 #[test]
+fn a_component_is_atomic_if_anything_of_it_is() {
+    let app = good(ATOMIC);
+    let atomic: Vec<_> = app.components.iter().map(|component| app.has_atomic(component)).collect();
+    assert_eq!(atomic, [true, true, false, true], "bank, rates, other, cached");
+    let [bank, ..] = &app.components[..] else { panic!("{app:?}") };
+    let routes: Vec<_> = bank.routes.iter().map(|route| route.atomic).collect();
+    assert_eq!(routes, [false, true, true, true]);
+    let [totals, ..] = &app.subscriptions[..] else { panic!("{app:?}") };
+    assert!(!totals.is_atomic(bank) && app.schedules[0].is_atomic(bank) && app.inputs[0].is_atomic(bank));
+    assert!(
+        bank.atomic.method("transfer") && !bank.atomic.method("acme:bank/sums@1.0.0") && !bank.atomic.jobs()
+    );
+    // Each of these alone makes it so; the same without `true` does not.
+    let cases = [
+        ("", "http: [{ path: /, atomic: true }]"),
+        (
+            "subscriptions: { s: { topic: t, routes: [{ when: event.type == 'x', to: b }], atomic: true } }",
+            "",
+        ),
+        ("schedules: { s: { every: 1s, to: b, atomic: true } }", ""),
+        ("inputs: { i: { file: { directory: x }, to: b, atomic: true } }", ""),
+        ("", "jobs: true, atomic: { jobs: true }"),
+        ("", "callers: { outside: [m] }, atomic: { methods: { m: true } }"),
+        ("", "callers: { outside: all }, atomic: { default: true }"),
+    ];
+    for (whole, part) in cases {
+        let text = format!(
+            "name: a\ntopics: {{ t: embedded }}\n{whole}\ncomponents: {{ b: {{ source: b.wasm, publish: [t], {part} }} }}\n"
+        );
+        let any = |text: &str| {
+            let app = good(text);
+            app.has_atomic(&app.components[0])
+        };
+        assert!(any(&text), "{text}");
+        assert!(
+            !any(&text
+                .replace("default: true", "default: false")
+                .replace("m: true", "m: false")
+                .replace("atomic: true", "atomic: false")
+                .replace("{ jobs: true", "{ jobs: false")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn debug_output_holds_no_secret() {
     let app = good(GOOD);
     for text in [format!("{app:?}"), format!("{app:#?}"), format!("{:?}", app.components[0].env)] {

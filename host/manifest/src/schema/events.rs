@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 
-use super::{ExactRoute, Name, Size, Time, bindings::Headers};
+use super::{Name, Path, Size, Time, bindings::Headers};
 
 /// Names with dots between them; at most 63 characters.
 #[derive(JsonSchema, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,6 +56,22 @@ pub(super) struct FullTopic {
     /// The CloudEvents type of what is published without one.
     #[schemars(default, with = "String", extend("default" = "mecha.event.v1"))]
     r#type: Option<String>,
+}
+
+/// A path, or a path with a host, of the host's own.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum ExactRoute {
+    Path(Path),
+    Full(FullExactRoute),
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct FullExactRoute {
+    path: Path,
+    #[schemars(default, skip_serializing_if = "Option::is_none", with = "String")]
+    host: Option<String>,
 }
 
 #[derive(JsonSchema)]

@@ -55,8 +55,8 @@ mod tests {
             Allowed::Only(names.iter().map(|name| Spanned { value: (*name).to_owned(), at }).collect())
         };
         let cases: [(&[Operation], Allowed, &[&str]); 5] = [
-            (http::OPERATIONS, Allowed::All, &["post", "patch"]),
-            (http::OPERATIONS, only(&["get", "put", "delete"]), &[]),
+            (http::OPERATIONS, Allowed::All, &["patch"]),
+            (http::OPERATIONS, only(&["get", "post", "put", "delete"]), &[]),
             (http::OPERATIONS, only(&["get", "patch"]), &["patch"]),
             (file::OPERATIONS, Allowed::All, &[]),
             (log::OPERATIONS, Allowed::All, &[]),
