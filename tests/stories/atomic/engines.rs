@@ -64,7 +64,10 @@ fn a_callee_on_another_engine_is_refused() {
     let callee = "components:\n  callee: { source: '{guests}/teller.wasm', atomic: true, callers: { teller: all }, stores: { far: read-write } }";
     let manifest = bank("embedded", "    invoke: [callee]", "").replacen("components:", callee, 1);
     let manifest = manifest.replace("stores: { main: embedded }", "stores: { main: embedded, far: memory }");
-    assert_refused(&manifest, &["teller", "callee", "outside: allow"]);
+    assert_refused(&manifest, &["teller", "main", "embedded", "callee", "far", "memory"]);
+    assert_accepted(
+        &manifest.replace("invoke: [callee]", "invoke: { callee: { methods: all, outside: allow } }"),
+    );
 }
 
 #[test]

@@ -12,7 +12,7 @@ use mecha_tests::{
     courier::World,
     gate::Gate,
     host::until,
-    teller::{add, attempt, before_attempt, get, increase, just, publish, schedule, set},
+    teller::{add, before_attempt, get, increase, just, publish, schedule, set},
 };
 use serde_json::{Value, json};
 
@@ -26,6 +26,11 @@ on_every_engine! {
     a_handler_whose_reads_were_changed_is_run_again_under_the_same_attempt
     a_handler_that_loses_every_time_gets_its_event_again
     events_of_one_key_keep_their_order
+    an_event_of_a_call_that_failed_may_be_published_again
+    a_handler_that_runs_out_of_time_leaves_nothing_but_a_retry
+    a_full_topic_refuses_the_commit
+    a_full_topic_that_waits_lets_the_commit_wait
+    a_full_topic_that_drops_its_oldest_makes_room_for_the_commit
 }
 
 /// What subscribers are given, they carry out; what they publish to `out`, others carry out.
@@ -135,6 +140,76 @@ fn a_handler_that_loses_every_time_gets_its_event_again(kind: &str) {
     assert_eq!((gate.arrived(), letters(&world)), (5, vec![]));
 }
 
+/// What recognizes repetitions has not seen it either.
+fn an_event_of_a_call_that_failed_may_be_published_again(kind: &str) {
+    let world = news(kind, &Gate::closed(), "");
+    let event = json!({ "do": "publish", "topic": "news", "id": "e", "data": [add("handled", 1)] });
+    assert_eq!(world.teller().call(&[event.clone(), just("trap")]).status, 500);
+    world.teller().done(&[event.clone()]);
+    world.wait_for_value("handled", "1");
+    world.teller().done(&[event]);
+    world.wait_for_events("news", 0);
+    assert_eq!(world.value("handled").as_deref(), Some("1"), "but a repetition it recognizes");
+}
+
+fn a_handler_that_runs_out_of_time_leaves_nothing_but_a_retry(kind: &str) {
+    let sections = format!(
+        "topics: {{ news: {kind} }}\nsubscriptions: {{ all: {{ topic: news, to: teller, retry: {{ min: 1ms, max: 5ms }} }} }}"
+    );
+    let lines = "    publish: [news]\n    limits: { wall-time: 1s }";
+    let world = world(kind, &Gate::closed(), lines, &sections);
+    let script = [add("handled", 1), before_attempt(2, &[just("loop")]), set("attempt", "$attempt")];
+    world.plain().done(&[publish("news", &script)]);
+    world.wait_for_value("attempt", "2");
+    assert_eq!(world.value("handled").as_deref(), Some("1"));
+}
+
+/// A topic for one large event, and who reads it is paused.
+fn small(kind: &str, full: &str) -> (World, Vec<Value>) {
+    let sections = format!(
+        "topics: {{ small: {{ {kind}: {{ max-size: 6KiB, full: {full} }} }} }}\n\
+         subscriptions: {{ all: {{ topic: small, to: teller, paused: true }} }}"
+    );
+    let world = world(kind, &Gate::closed(), "    publish: [small]", &sections);
+    let filler = json!({ "do": "log", "text": "x".repeat(4000) });
+    let script = vec![add("published", 1), publish("small", &[filler, add("handled", 1)])];
+    world.teller().done(&script);
+    (world, script)
+}
+
+fn a_full_topic_refuses_the_commit(kind: &str) {
+    let (world, script) = small(kind, "refuse");
+    let told = world.teller().call(&script);
+    assert_eq!(told.status, 507, "{}", told.text());
+    assert_eq!(
+        (world.value("published").as_deref(), &world.topic("small")["events"]),
+        (Some("1"), &json!(1))
+    );
+}
+
+fn a_full_topic_that_waits_lets_the_commit_wait(kind: &str) {
+    let (world, script) = small(kind, "wait");
+    let teller = world.teller();
+    let caller = thread::spawn(move || teller.call(&script));
+    until("it has begun", || world.in_flight("teller") == 1.0);
+    world.ask(&["topics", "resume", "all"]);
+    assert_eq!(caller.join().unwrap().status, 200);
+    world.wait_for_value("handled", "2");
+    assert_eq!(world.value("published").as_deref(), Some("2"));
+}
+
+fn a_full_topic_that_drops_its_oldest_makes_room_for_the_commit(kind: &str) {
+    let (world, script) = small(kind, "drop-oldest");
+    world.teller().done(&script);
+    assert_eq!(
+        (world.value("published").as_deref(), &world.topic("small")["events"]),
+        (Some("2"), &json!(1))
+    );
+    world.ask(&["topics", "resume", "all"]);
+    world.wait_for_events("small", 0);
+    assert_eq!(world.value("handled").as_deref(), Some("1"));
+}
+
 fn events_of_one_key_keep_their_order(kind: &str) {
     let world = news(kind, &Gate::closed(), "");
     let publications: Vec<_> = (0..10)
@@ -219,17 +294,4 @@ fn killed_again_and_again_every_event_is_handled_exactly_once() {
     assert_eq!(world.value("out"), Some(published.to_string()));
     assert_eq!(world.plain().keys("seen/").len() as u64, published);
     assert_eq!(letters(&world), Vec::<Value>::new());
-}
-
-#[test]
-fn a_topic_that_is_full_refuses_the_commit() {
-    let sections = "topics: { small: { embedded: { max-size: 4KiB }, keep: 1d } }";
-    let world = world("embedded", &Gate::closed(), "    publish: [small]", sections);
-    let large = json!({ "do": "publish", "topic": "small", "data": "x".repeat(3000) });
-    world.teller().done(&[set("a", "1"), large.clone()]);
-    let told = world.teller().call(&[set("b", "1"), attempt(large.clone()), set("c", "1")]);
-    assert!(told.status == 200 || told.status >= 500, "{}", told.text());
-    let told = world.teller().call(&[set("b", "1"), large]);
-    assert!(matches!(told.status, 503 | 507), "{} {}", told.status, told.text());
-    assert_eq!(world.topic("small")["events"], 1);
 }

@@ -1,6 +1,6 @@
 //! Success commits, failure leaves nothing but the log line.
 
-use std::{io::Write as _, thread};
+use std::{io::Write as _, thread, time::Duration};
 
 use mecha_tests::{
     courier::World,
@@ -20,6 +20,7 @@ on_every_engine! {
     what_ends_a_call_leaves_nothing
     a_call_that_runs_out_of_time_leaves_nothing
     a_limit_that_is_reached_leaves_nothing
+    a_store_that_is_full_refuses_the_commit
     a_request_that_its_client_gives_up_leaves_nothing
 }
 
@@ -105,6 +106,42 @@ fn a_limit_that_is_reached_leaves_nothing(kind: &str) {
     let many = attempt(json!({ "do": "set-many", "prefix": "k", "count": 200 }));
     let results = world.teller().done(&[many, get("k000000"), answer(200)]);
     assert_eq!(results[0]["error"], "QuotaExceeded", "{results:?}");
+}
+
+fn a_store_that_is_full_refuses_the_commit(kind: &str) {
+    let small = format!("{{ {kind}: {{ max-size: 4KiB }} }}");
+    let world = bank(kind, &Gate::closed(), "");
+    let manifest = std::fs::read_to_string(world.app.path().join("mecha.yaml")).unwrap();
+    let world = World::new(&manifest.replace(&format!("main: {kind}"), &format!("main: {small}")));
+    let large = json!({ "do": "set-large", "key": "large", "size": 5000 });
+    let told = world.teller().call(&effects_and(large.clone()));
+    assert_eq!(told.status, 507, "{}", told.text());
+    assert_nothing(&world);
+    // What is full in the middle, and not in the end, is not full.
+    world.teller().done(&effects_and(json!({ "do": "set-large", "key": "a", "size": 3000 })));
+    world.teller().done(&[set("a", "small"), json!({ "do": "set-large", "key": "b", "size": 3000 })]);
+}
+
+/// Whenever it goes: before the commit there is nothing, and once that is queued, it stands.
+#[test]
+fn clients_that_go_away_at_any_moment_leave_all_of_their_calls_or_nothing() {
+    let world = bank("embedded", &Gate::closed(), "");
+    for n in 0..200_u64 {
+        let script =
+            vec![set(&format!("a/{n:03}"), "x"), publish("news", &[]), set(&format!("b/{n:03}"), "x")];
+        let body = Value::from(script).to_string();
+        let mut connection = world.host.client().connect().unwrap();
+        let head = format!("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        connection.write_all(head.as_bytes()).unwrap();
+        // Not to wait for anything, but to go at another moment each time.
+        thread::sleep(Duration::from_micros(n * 40));
+    }
+    world.wait_for_rest("teller");
+    let (a, b) = (world.plain().keys("a/"), world.plain().keys("b/"));
+    let numbers = |keys: &[String]| keys.iter().map(|key| key[2..].to_owned()).collect::<Vec<_>>();
+    assert_eq!(numbers(&a), numbers(&b));
+    assert_eq!(world.topic("news")["events"], a.len());
+    assert!(!a.is_empty() && a.len() < 200, "some went before, and some after: {}", a.len());
 }
 
 fn a_request_that_its_client_gives_up_leaves_nothing(kind: &str) {

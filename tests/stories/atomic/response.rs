@@ -1,6 +1,7 @@
 //! The answer leaves the host after the commit.
 
 use mecha_tests::{
+    courier::World,
     gate::Gate,
     teller::{get, just, set},
 };
@@ -15,6 +16,7 @@ on_every_engine! {
     an_answer_larger_than_may_be_held_fails_before_the_commit
     a_request_larger_than_may_be_held_is_refused
     the_answer_of_a_plain_call_is_not_held
+    an_answer_that_is_held_is_the_same_answer
 }
 
 fn what_is_answered_is_there(kind: &str) {
@@ -102,6 +104,48 @@ fn the_answer_of_a_plain_call_is_not_held(kind: &str) {
     let world = world(kind, &Gate::closed(), "", "");
     let answer = world.plain().call(&body(3 << 20, &[]));
     assert_eq!((answer.status, answer.body.len()), (200, 3 << 20));
+}
+
+/// The same component, with and without a transaction.
+fn an_answer_that_is_held_is_the_same_answer(kind: &str) {
+    let world = World::new(&format!(
+        "
+name: held
+components:
+  held: {{ source: '{{guests}}/probe.wasm', atomic: true, http: [{{ host: held, path: / }}], stores: {{ main: read }} }}
+  plain: {{ source: '{{guests}}/probe.wasm', http: [{{ host: plain, path: / }}] }}
+stores: {{ main: {kind} }}
+"
+    ));
+    let whole = |host: &str, method: &str, path: &str, body: &str| {
+        let headers = [("host", host), ("x-more", "1"), ("x-more", "2"), ("cookie", "a=b")];
+        let mut answer = world.host.client().send(method, path, &headers, body);
+        // How its length is told may differ.
+        answer
+            .headers
+            .retain(|(name, _)| !matches!(&**name, "date" | "content-length" | "transfer-encoding"));
+        (answer.status, answer.headers, answer.text().replace(host, "HOST"))
+    };
+    for (method, path, body) in [
+        ("GET", "/body?bytes=1000", ""),
+        ("GET", "/body?bytes=0", ""),
+        ("GET", "/slow-body?chunks=3&ms=1", ""),
+        ("POST", "/echo", "what is echoed"),
+        ("PUT", "/echo", ""),
+        ("GET", "/status?code=204", ""),
+        ("GET", "/status?code=304", ""),
+        ("GET", "/status?code=404", ""),
+        ("GET", "/status?code=503", ""),
+        ("GET", "/nothing", ""),
+        ("GET", "/silent", ""),
+    ] {
+        let (held, plain) = (whole("held", method, path, body), whole("plain", method, path, body));
+        assert_eq!((held.0, &held.1), (plain.0, &plain.1), "{method} {path}");
+        // A problem of the host's own tells the call's id.
+        assert!(held.2 == plain.2 || held.0 == 500, "{method} {path}: {} and {}", held.2, plain.2);
+    }
+    let partial = world.host.client().send("GET", "/partial", &[("host", "held")], "");
+    assert_eq!(partial.status, 500, "what breaks off is no answer");
 }
 
 #[test]

@@ -279,6 +279,18 @@ fn a_run_that_is_thrown_away_takes_its_versions_with_it(kind: &str) {
 }
 
 #[test]
+fn a_route_can_be_atomic_where_its_component_is_not() {
+    let manifest = super::teller("embedded", &Gate::closed(), "", "");
+    let manifest = manifest.replace("    atomic: true\n", "");
+    let world = World::new(&manifest.replace("http: [/,", "http: [/, { path: /atomic, atomic: true },"));
+    for (teller, left) in [(world.teller(), Some("1")), (world.teller().at("/atomic"), None)] {
+        world.plain().done(&[delete("a")]);
+        assert_eq!(teller.call(&[set("a", "1"), answer(500)]).status, 500);
+        assert_eq!(world.value("a").as_deref(), left);
+    }
+}
+
+#[test]
 fn a_component_is_told_whether_its_call_is_atomic() {
     let sections = "
 topics: { a: embedded, b: embedded }

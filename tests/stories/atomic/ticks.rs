@@ -8,7 +8,7 @@ use mecha_tests::{
 };
 use serde_json::{Value, json};
 
-use super::world;
+use super::{teller, world};
 
 /// A teller that has jobs, and a schedule that carries this out each second.
 fn ticking(gate: &Gate, script: &[Value], keys: &str) -> World {
@@ -73,6 +73,16 @@ fn a_schedule_can_be_without_a_transaction() {
     );
     until("a time is done", || runs(&world).1 >= 1);
     assert!(runs(&world).0 >= 3, "what failed attempts did is there");
+}
+
+#[test]
+fn runs_of_own_jobs_can_be_without_a_transaction() {
+    let manifest = teller("embedded", &Gate::closed(), "    jobs: true", "");
+    let world = World::new(&manifest.replace("atomic: true", "atomic: { default: true, jobs: false }"));
+    let script = [add("count", 1), before_attempt(2, &[just("trap")]), set("attempt", "$attempt")];
+    world.teller().done(&[schedule("job", 1, &script)]);
+    world.wait_for_value("attempt", "2");
+    assert_eq!(world.value("count").as_deref(), Some("2"));
 }
 
 #[test]
