@@ -24,6 +24,11 @@ pub(crate) struct Parts<'a> {
     pub(crate) triggers: Triggers<'a>,
 }
 
+/// Whether what a component keeps is in memory. All of it is where the first is, as was checked.
+pub(crate) fn is_in_memory(parts: Parts<'_>, component: &Component) -> bool {
+    engines::is_in_memory(parts, component)
+}
+
 /// Errors: what is said to be atomic and cannot be.
 pub(crate) fn check(reader: &mut Reader<'_>, parts: Parts<'_>) {
     for component in parts.components {

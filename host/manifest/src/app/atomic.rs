@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::commits::{self, Parts};
+
 use super::{Allowed, App, Component, Input, Schedule, Spanned, Subscription, Target};
 
 /// Which of a component's handlers are atomic, where nothing else says so.
@@ -105,6 +107,15 @@ impl App {
     pub fn has_atomic(&self, component: &Component) -> bool {
         let Self { subscriptions, schedules, inputs, .. } = self;
         Triggers { subscriptions, schedules, inputs }.any_atomic(component)
+    }
+
+    /// Whether what the component's atomic calls change is in memory: all of it, as was checked. `false` if they change
+    /// nothing that is kept.
+    #[must_use]
+    pub fn is_in_memory(&self, component: &Component) -> bool {
+        let Self { components, stores, topics, subscriptions, schedules, inputs, .. } = self;
+        let triggers = Triggers { subscriptions, schedules, inputs };
+        commits::is_in_memory(Parts { components, stores, topics, triggers }, component)
     }
 }
 

@@ -61,6 +61,14 @@ struct Witnesses {
     other: Option<Kept>,
 }
 
+/// Whether the first thing that a component, or one whose calls join its own, keeps is in memory.
+pub(super) fn is_in_memory(parts: Parts<'_>, component: &Component) -> bool {
+    let own: Vec<Witnesses> = parts.components.iter().map(|component| witnesses(parts, component)).collect();
+    let index = parts.components.iter().position(|one| one.name == component.name);
+    let kept = index.and_then(|index| reached(parts, &own, index, None));
+    kept.is_some_and(|(kept, _)| kept.engine == Engine::Memory)
+}
+
 /// One error for each component, at the first thing that is elsewhere.
 pub(super) fn check(reader: &mut Reader<'_>, parts: Parts<'_>) {
     let own: Vec<Witnesses> = parts.components.iter().map(|component| witnesses(parts, component)).collect();

@@ -3,7 +3,7 @@
 use std::{num::NonZero, sync::Arc};
 
 use http::HeaderName;
-use mecha_manifest::{self as manifest, App, Idempotency, StoreKind, TopicKind};
+use mecha_manifest::{self as manifest, Idempotency};
 use mecha_primitives::{
     commit::Engine,
     unit::{Bounds, Transactions, transactions::Options},
@@ -44,7 +44,7 @@ impl Wiring<'_> {
 
     /// Where all that a component keeps is, as far as its manifest was checked for that.
     fn engine_of(&self, meta: &manifest::Component) -> Option<Arc<dyn Engine>> {
-        match in_memory(&self.loaded.app, meta) {
+        match self.loaded.app.is_in_memory(meta) {
             true => Some(self.engines.memory.clone()),
             false => self.engines.embedded.clone(),
         }
@@ -86,20 +86,4 @@ impl Wiring<'_> {
             in_flight: self.in_flight.clone(),
         }))
     }
-}
-
-/// Whether all that the component keeps is in memory, and it keeps something.
-pub(super) fn in_memory(app: &App, meta: &manifest::Component) -> bool {
-    let granted = |store: &&manifest::Store| meta.stores.iter().any(|grant| grant.store == store.name);
-    let stores = app.stores.iter().filter(granted).map(|store| store.kind == StoreKind::Memory);
-    let taken = |topic: &manifest::Topic| {
-        let mut subscriptions = app.subscriptions.iter().filter(|subscription| subscription.reaches(meta));
-        subscriptions.any(|one| one.topics.iter().any(|pattern| pattern.value.matches(&topic.name)))
-    };
-    let used =
-        |topic: &&manifest::Topic| meta.publish.iter().any(|grant| grant.covers(topic)) || taken(topic);
-    let topics = app.topics.iter().filter(used).map(|topic| topic.kind == TopicKind::Memory);
-    let mut kinds = stores.chain(topics).peekable();
-    let has_schedule = app.schedules.iter().any(|schedule| schedule.to.value == meta.name);
-    !meta.jobs && !has_schedule && kinds.peek().is_some() && kinds.all(|in_memory| in_memory)
 }

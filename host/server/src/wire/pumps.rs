@@ -1,6 +1,11 @@
 //! What runs beside HTTP: a pump for each subscription, schedule, component with jobs, and folder.
 
-use std::{collections::HashMap, num::NonZero, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    num::NonZero,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
@@ -8,6 +13,7 @@ use futures_util::future::BoxFuture;
 use mecha_backends::file;
 use mecha_manifest::{self as manifest, App, Due, InputKind, Missed, SettledFile};
 use mecha_primitives::{
+    bindings::Output,
     clock::Clock,
     commit::{self, Engine},
     delivery::{
@@ -25,6 +31,7 @@ use super::{
     Engines, bindings,
     events::{Events, filter},
     meta_of,
+    outbox::Outboxes,
 };
 use crate::{
     apps::Target,
@@ -35,6 +42,7 @@ use crate::{
         events::{Destination, Subscriber},
         files::{Files, Marks, Reader},
         jobs::Ticker,
+        outbox::Carrier,
     },
 };
 
@@ -52,6 +60,8 @@ pub struct Pumps {
     ready: Vec<Started>,
 }
 
+/// Deferred operations of one output that are carried out at once.
+const CARRIED_AT_ONCE: usize = 16;
 /// Jobs of one component that run at once, if its own limit is not smaller.
 const JOBS_AT_ONCE: usize = 10;
 
@@ -104,6 +114,28 @@ impl Pumps {
             Box::pin(pump(source, Arc::new(attempts), pace, clock, stop))
         };
         self.ready.push(Box::new(start));
+    }
+
+    /// Carries out what is put off.
+    pub(super) fn carry(
+        &mut self,
+        outboxes: &Outboxes,
+        events: &Events,
+        outputs: &BTreeMap<name::Binding, Arc<dyn Output>>,
+    ) {
+        for (name, topic) in outboxes.carried() {
+            let mut taking = events.subscriptions.iter();
+            let taking = taking.find(|one| one.topics.iter().any(|taken| Arc::ptr_eq(taken, topic)));
+            let (Some(subscription), Some(output)) = (taking, outputs.get(name).cloned()) else { continue };
+            let carrier = Carrier {
+                dispatcher: self.dispatcher.clone(),
+                app: self.app.clone(),
+                name: name.clone(),
+                output,
+                paused: subscription.paused.subscribe(),
+            };
+            self.add(subscription.group.clone(), carrier, Pace::single(at_least_one(CARRIED_AT_ONCE)));
+        }
     }
 
     fn ticker(&self, name: String, target: Arc<Target>, jobs: Arc<Jobs>, atomic: bool) -> Ticker {
