@@ -124,7 +124,7 @@ stores: {{ main: {kind} }}
         answer
             .headers
             .retain(|(name, _)| !matches!(&**name, "date" | "content-length" | "transfer-encoding"));
-        (answer.status, answer.headers, answer.text().replace(host, "HOST"))
+        (answer.status, answer.headers.clone(), answer.text().replace(host, "HOST"))
     };
     for (method, path, body) in [
         ("GET", "/body?bytes=1000", ""),
