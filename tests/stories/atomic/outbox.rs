@@ -28,7 +28,7 @@ fn upstream(kind: &str, gate: &Gate, receiver: &Receiver) -> World {
     World::new(&teller(
         kind,
         gate,
-        "    outputs: { out: [get, put, delete] }",
+        "    outputs: { out: [get, post, put, delete] }",
         &format!(
             "outputs: {{ out: {{ http: {{ url: '{url}', private: true, retry: {{ attempts: 1 }} }} }} }}"
         ),
@@ -91,7 +91,7 @@ fn what_the_output_would_refuse_for_its_form_is_refused_in_the_call(kind: &str) 
     let world = upstream(kind, &Gate::closed(), &Receiver::answering(&[]));
     let unknown = output("out", "put", json!({ "path": "a", "mode": "fast" }), "");
     let upwards = output("out", "put", json!({ "path": "../v2" }), "");
-    let ungranted = output("out", "post", json!({ "path": "a" }), "");
+    let ungranted = output("out", "patch", json!({ "path": "a" }), "");
     let told = world.teller().done(&[attempt(unknown), attempt(upwards), attempt(ungranted)]);
     let errors: Vec<_> = told.iter().map(|told| told["error"].as_str().unwrap()).collect();
     assert_eq!(errors, ["InvalidArgument", "InvalidArgument", "AccessDenied"], "{told:?}");

@@ -22,14 +22,14 @@ fn upstream(receiver: &Receiver) -> String {
 #[test]
 fn an_operation_that_is_neither_safe_nor_deferrable_is_a_load_error() {
     let receiver = Receiver::answering(&[]);
-    for grant in ["all", "[get, post]", "{ operations: [patch] }"] {
+    for grant in ["all", "[get, patch]", "{ operations: [patch] }"] {
         let (lines, sections) = outputs(grant, &upstream(&receiver));
         assert_refused(
             &teller("embedded", &Gate::closed(), &lines, &sections),
             &["out", "teller", "outside: allow"],
         );
     }
-    for grant in ["[get, put, delete]", "{ operations: [get, post], outside: allow }"] {
+    for grant in ["[get, post, put, delete]", "{ operations: [get, patch], outside: allow }"] {
         let (lines, sections) = outputs(grant, &upstream(&receiver));
         assert_accepted(&teller("embedded", &Gate::closed(), &lines, &sections));
     }
@@ -38,11 +38,11 @@ fn an_operation_that_is_neither_safe_nor_deferrable_is_a_load_error() {
 #[test]
 fn an_operation_that_may_be_outside_is_carried_out_at_once_whatever_becomes_of_the_call() {
     let receiver = Receiver::answering(&[]);
-    let (lines, sections) = outputs("{ operations: [post, put], outside: allow }", &upstream(&receiver));
+    let (lines, sections) = outputs("{ operations: [patch, put], outside: allow }", &upstream(&receiver));
     let world = world("embedded", &Gate::closed(), &lines, &sections);
-    let post = output("out", "post", json!({ "path": "a" }), "posted");
+    let patch = output("out", "patch", json!({ "path": "a" }), "patched");
     let put = output("out", "put", json!({ "path": "b" }), "put");
-    let told = world.teller().call(&[set("a", "1"), post, put, answer(500)]);
+    let told = world.teller().call(&[set("a", "1"), patch, put, answer(500)]);
     assert_eq!(told.status, 500);
     let told = told.json();
     for asked in [&told[1], &told[2]] {
