@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "stories read and write files as users do")]
 
 mod atomic;
+mod bank;
 mod bindings;
 mod cache;
 mod cli;

@@ -126,6 +126,10 @@ fn an_operation_that_is_given_up_is_a_dead_letter(kind: &str) {
     let letters = world.wait_for_letters(1);
     assert!(letters[0].to_string().contains("403"), "{letters:?}");
     world.host.wait_for_log("given up");
+    world.ask(&["dlq", "replay", letters[0]["id"].as_str().unwrap()]);
+    let received = receiver.wait_for(3);
+    assert_eq!(targets(&received), ["a", "b", "a"], "an operator can have it carried out again");
+    assert_eq!(key(&received[2]), key(&received[0]));
 }
 
 fn each_run_of_a_call_defers_anew_and_only_the_last_counts(kind: &str) {
