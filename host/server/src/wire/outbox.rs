@@ -2,7 +2,11 @@
 //!
 //! They are topics and subscriptions like others, so an operator sees, pauses, and replays them as such.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use mecha_manifest::{self as manifest, App, Outside};
@@ -55,10 +59,10 @@ impl Outboxes {
             let in_memory = app.is_in_memory(component);
             for grant in component.outputs.iter().filter(|grant| grant.outside == Outside::Forbidden) {
                 let of = (grant.output.clone(), in_memory);
-                if !outboxes.0.contains_key(&of) {
-                    let topic = add(app, engines, sources, events, &of)
+                if let Entry::Vacant(vacant) = outboxes.0.entry(of) {
+                    let topic = add(app, engines, sources, events, vacant.key())
                         .with_context(|| format!("the outbox of the output `{}`", grant.output))?;
-                    outboxes.0.insert(of, topic);
+                    vacant.insert(topic);
                 }
             }
         }
