@@ -9,6 +9,7 @@ use mecha_primitives::{
     commit::{self, Unobserved},
     idempotency, jobs, pubsub,
     state::{Limited, Limits, Records, Scoped, Store, conformance::Fixture, shared_scope},
+    unit,
 };
 use mecha_tests::{map::Map, simdisk::SimDisk};
 
@@ -89,6 +90,16 @@ impl idempotency::conformance::Fixture for Embedded {
     }
 }
 
+impl unit::conformance::Fixture for Embedded {
+    fn engine(&self) -> Arc<dyn commit::Engine> {
+        self.handle()
+    }
+
+    fn clock(&self) -> Arc<ManualClock> {
+        self.clock.clone()
+    }
+}
+
 mod topics {
     mecha_primitives::pubsub_conformance!(super::Embedded::new());
 }
@@ -99,6 +110,10 @@ mod schedules {
 
 mod answers {
     mecha_primitives::idempotency_conformance!(super::Embedded::new());
+}
+
+mod units {
+    mecha_primitives::unit_conformance!(super::Embedded::new());
 }
 
 mod engine {

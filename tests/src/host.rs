@@ -245,7 +245,9 @@ pub fn serve(path: &Path, args: &[&str]) -> Command {
     command
 }
 
-fn cache() -> PathBuf {
+/// Where all stories keep compiled code.
+#[must_use]
+pub fn cache() -> PathBuf {
     target().join("stories-cache")
 }
 

@@ -12,8 +12,8 @@ use mecha_primitives::{
     clock::Clock,
     commit::Engine,
     state::{
-        Abilities, Action, Applied, Error, Failure, Item, Key, Listing, MAX_PAGE_BYTES, Page, Range, Step,
-        Store,
+        Abilities, Action, Applied, Error, Failure, Item, Key, Listing, MAX_PAGE_BYTES, Page, Range, Records,
+        Step, Store,
     },
 };
 
@@ -88,16 +88,17 @@ impl Store for Map {
         Abilities { durable: false, ttl: true, transactions: true }
     }
 
+    /// It is on no engine: over one, it is what that engine holds.
+    fn over(&self, engine: &Arc<dyn Engine>) -> Arc<dyn Store> {
+        Arc::new(Records::new(engine.clone(), self.clock.clone()))
+    }
+
     async fn get(&self, key: &Key) -> Result<Option<Item>, Error> {
         Ok(self.live().get(key).cloned())
     }
 
     async fn peek(&self, key: &Key) -> Result<Option<Item>, Error> {
         self.get(key).await
-    }
-
-    fn over(&self, _: &Arc<dyn Engine>) -> Arc<dyn Store> {
-        unreachable!("a map is on no engine")
     }
 
     async fn scan(&self, range: &Range, page: Page) -> Result<Listing, Error> {

@@ -18,6 +18,11 @@ fn the_guestbook_is_what_its_transcript_says_also_across_a_kill() {
     replay("guestbook");
 }
 
+#[test]
+fn the_bank_is_what_its_transcript_says_also_across_a_kill() {
+    replay("bank");
+}
+
 /// It writes files beside its manifest: this one lies elsewhere.
 #[test]
 fn orders_are_what_their_transcript_says_also_across_kills() {

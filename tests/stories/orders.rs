@@ -82,7 +82,8 @@ fn killed_ten_times_while_orders_come_in_each_has_its_receipt_and_is_counted_onc
 
 /// Whether the order was answered with success.
 fn place(client: Client, order: u64) -> bool {
-    let body = json!({ "id": format!("o-{order}"), "item": "tea", "quantity": 2 }).to_string();
-    let answer = client.try_send("POST", "/orders", &[("content-type", "application/json")], body);
-    answer.is_ok_and(|answer| matches!(answer.status, 200 | 201))
+    let (id, key) = (format!("o-{order}"), format!("\"key-{order}\""));
+    let body = json!({ "id": id, "item": "tea", "quantity": 2 }).to_string();
+    let headers = [("content-type", "application/json"), ("idempotency-key", &key)];
+    client.try_send("POST", "/orders", &headers, body).is_ok_and(|answer| answer.status == 201)
 }

@@ -113,6 +113,21 @@ impl bindings::Output for Output {
         OPERATIONS
     }
 
+    fn check(&self, request: &Request) -> Result<(), Error> {
+        Work::of(request).map(drop)
+    }
+
+    /// Whether a file that was to be created has the same content.
+    async fn is_there(&self, request: &Request) -> bool {
+        let Ok(Work::Create { path, data, .. }) = Work::of(request) else { return false };
+        let Ok(folder) = self.folder.try_clone() else { return false };
+        let read = move || {
+            folder::read(&folder, &path, data.len() as u64)
+                .is_ok_and(|found| found.is_some_and(|(found, _)| found == data))
+        };
+        tokio::task::spawn_blocking(read).await.unwrap_or(false)
+    }
+
     async fn invoke(&self, request: Request) -> Result<Response, Error> {
         let work = Work::of(&request)?;
         let folder = self.folder.try_clone().map_err(|error| refusal(&error))?;
@@ -181,7 +196,7 @@ impl Work {
                     ("size".into(), data.len().to_string()),
                     ("modified-ms".into(), folder::modified_ms(&metadata).to_string()),
                 ];
-                Ok(Response { data: Some(data), content_type: None, metadata })
+                Ok(Response { data: Some(data), content_type: None, metadata, ..Response::default() })
             }
             Self::List(page) => page.read(folder),
             Self::Delete(path) => {

@@ -46,7 +46,7 @@ const KEYS: &[Key] = &[PATH, QUERY, HEADER, IDEMPOTENCY];
 pub const OPERATIONS: &[Operation] = &[
     Operation { name: "get", summary: "Sends GET.", keys: KEYS, effect: Effect::Safe },
     Operation { name: "head", summary: "Sends HEAD.", keys: KEYS, effect: Effect::Safe },
-    Operation { name: "post", summary: "Sends POST with the data.", keys: KEYS, effect: Effect::Immediate },
+    Operation { name: "post", summary: "Sends POST with the data.", keys: KEYS, effect: Effect::Deferrable },
     Operation { name: "put", summary: "Sends PUT with the data.", keys: KEYS, effect: Effect::Deferrable },
     Operation { name: "patch", summary: "Sends PATCH with the data.", keys: KEYS, effect: Effect::Immediate },
     Operation { name: "delete", summary: "Sends DELETE.", keys: KEYS, effect: Effect::Deferrable },
@@ -176,6 +176,10 @@ impl bindings::Output for Output {
         OPERATIONS
     }
 
+    fn check(&self, request: &Request) -> Result<(), Error> {
+        self.outgoing(request).map(drop)
+    }
+
     async fn invoke(&self, request: Request) -> Result<Response, Error> {
         let (outgoing, harmless) = self.outgoing(&request)?;
         let sent = tokio::time::timeout(outgoing.timeout, self.send(&outgoing, harmless));
@@ -264,7 +268,7 @@ fn response(answer: Answer) -> Result<Response, Error> {
             metadata.push((format!("header-{name}"), text.to_owned()));
         }
     }
-    Ok(Response { data: (!body.is_empty()).then_some(body), content_type, metadata })
+    Ok(Response { data: (!body.is_empty()).then_some(body), content_type, metadata, ..Response::default() })
 }
 
 /// The bytes of a refusal's body that are looked at.

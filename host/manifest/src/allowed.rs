@@ -39,10 +39,15 @@ pub(crate) fn read(reader: &mut Reader<'_>, item: &Item<'_>, what: &str) -> Opti
 
 fn name(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Spanned<String>> {
     let name = reader.words_at(item, "write a name")?;
-    if name.value.len() > MAX_LEN || name.value.contains(char::is_control) {
-        let wrong = Wrong::new(format!("{} is no name", shown(&name.value)));
-        reader.error(item.at(), item.key.as_str(), wrong.help("it is one line of at most 256 bytes"));
-        return None;
-    }
+    reader.accept(item, valid(&name.value))?;
     Some(name)
+}
+
+/// Whether the text can be the name of a method or an operation.
+pub(crate) fn valid(text: &str) -> Result<(), Wrong> {
+    if text.trim().is_empty() || text.len() > MAX_LEN || text.contains(char::is_control) {
+        let wrong = Wrong::new(format!("{} is no name", shown(text)));
+        return Err(wrong.help("it is one line of at most 256 bytes"));
+    }
+    Ok(())
 }

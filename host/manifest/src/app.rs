@@ -16,6 +16,7 @@ mod events;
 mod invoke;
 mod schedule;
 
+pub(crate) use atomic::Triggers;
 pub use atomic::{Atomic, Idempotency, Outside};
 pub use bindings::{
     Encoding, FileInput, Input, InputKind, LogLevel, Output, OutputGrant, OutputKind, SettledFile, Signature,
@@ -99,8 +100,8 @@ pub struct Component {
     pub outputs: Vec<OutputGrant>,
     /// It may schedule jobs for itself.
     pub jobs: bool,
-    pub atomic: Atomic,
     pub limits: Limits,
+    pub atomic: Atomic,
     /// Of its name.
     pub at: Span,
 }
@@ -124,8 +125,8 @@ impl Component {
             links: vec![],
             outputs: vec![],
             jobs: false,
-            atomic: Atomic::default(),
             limits: Limits::default(),
+            atomic: Atomic::default(),
             at,
         }
     }
@@ -137,6 +138,7 @@ pub struct Route {
     /// `None`: any host.
     pub host: Option<HostPattern>,
     pub path: PathPattern,
+    /// Its calls are atomic. Never true of a route that is the host's own.
     pub atomic: bool,
     pub idempotency: Option<Idempotency>,
     pub at: Span,
@@ -247,6 +249,8 @@ pub struct Directory {
     /// Absolute, without empty, `.` and `..` segments and without a slash at its end; unique in a component.
     pub guest: String,
     pub access: DirAccess,
+    /// Never `Safe`.
+    pub outside: Outside,
     pub at: Span,
 }
 
@@ -303,11 +307,12 @@ pub struct Limits {
     pub random: u64,
     /// The largest request and the largest response of an invocation, in bytes; at most 4 MiB.
     pub invoke_payload: u64,
-    /// Request body and answer of a call whose answer is held, in bytes.
+    /// The largest request body and the largest answer of a call that is answered after its commit, or that has an
+    /// idempotency key, in bytes; at most 16 MiB.
     pub held_body: u64,
-    /// Reads remembered and writes held by one atomic call.
+    /// Reads that one atomic call remembers and writes that it holds; at most 100,000.
     pub transaction_entries: u32,
-    /// Bytes of them.
+    /// Their bytes; at most 256 MiB.
     pub transaction_size: u64,
 }
 

@@ -7,8 +7,8 @@
 use std::collections::{HashMap, hash_map::Entry};
 
 use crate::{
-    app::{App, Route, Spanned, Storage, Topic},
-    component, dead_letters,
+    app::{App, Route, Spanned, Storage, Topic, Triggers},
+    commits, component, dead_letters,
     facts::Facts,
     flow, inputs, invoke,
     limits::size,
@@ -65,11 +65,23 @@ pub(crate) fn read(reader: &mut Reader<'_>, root: &Item<'_>) -> Option<App> {
     dead_letters::check(reader, &topics, &subscriptions);
     invoke::check(reader, &components);
     outputs::check(reader, &outputs.declared, &outputs.read, &components);
+    let parts = commits::Parts {
+        components: &components,
+        stores: &stores.read,
+        topics: &topics,
+        triggers: Triggers {
+            subscriptions: &subscriptions,
+            schedules: &schedules.read,
+            inputs: &inputs.read,
+        },
+    };
+    commits::check(reader, parts);
     // What is missing may be what could not be read.
     if !reader.has_errors() {
         flow::warn(reader, &topics, &subscriptions, &components);
         invoke::warn(reader, &components);
         outputs::warn(reader, &outputs.read, &components);
+        commits::warn(reader, parts);
     }
     Some(App {
         name: name?,

@@ -3,7 +3,7 @@
 use mecha_primitives::name;
 
 use crate::{
-    app::{Component, EnvValue, Spanned},
+    app::{Atomic, Component, EnvValue, Spanned},
     atomic, directory,
     facts::Facts,
     invoke, limits, outbound, outputs, publish,
@@ -15,6 +15,7 @@ use crate::{
 
 pub(crate) const KEYS: &[&str] = &[
     "source",
+    "atomic",
     "build",
     "http",
     "stores",
@@ -27,7 +28,6 @@ pub(crate) const KEYS: &[&str] = &[
     "link",
     "outputs",
     "jobs",
-    "atomic",
     "limits",
 ];
 
@@ -44,11 +44,12 @@ pub(crate) fn read(
     let source = reader.require(&fields, key.at, "source", help).and_then(|item| read_source(reader, &item));
     let build =
         fields.get("build").and_then(|item| reader.words(&item, "write a command, or leave `build` out"));
-    let atomic = fields.get("atomic").and_then(|item| atomic::read(reader, &item)).unwrap_or_default();
+    let atomic = fields.get("atomic").and_then(|item| atomic::read(reader, &item));
+    let atomic: Atomic = atomic.unwrap_or_default();
     let routes = fields.get("http").and_then(|item| {
         let items = reader.list(&item)?;
         Some(each(&items, |item| {
-            let route = route::read_component(reader, item, atomic.default)?;
+            let route = route::read(reader, item, atomic.default)?;
             facts.routes.push((route.clone(), item.key.clone()));
             Some(route)
         }))
@@ -90,8 +91,8 @@ pub(crate) fn read(
         links: links.unwrap_or_default(),
         outputs: outputs.unwrap_or_default(),
         jobs: jobs.unwrap_or_default(),
-        atomic,
         limits: limits.unwrap_or_default(),
+        atomic,
         at: key.at,
     })
 }

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use crate::{
-    app::{DirAccess, Directory, Span, Spanned},
+    app::{DirAccess, Directory, Outside, Span, Spanned},
+    atomic,
     read::{Item, Reader},
     wrong::{Wrong, shown},
 };
 
-pub(crate) const KEYS: &[&str] = &["host", "guest", "access"];
+pub(crate) const KEYS: &[&str] = &["host", "guest", "access", "outside"];
 
 const ACCESS: &[(&str, DirAccess)] = &[("read", DirAccess::Read), ("read-write", DirAccess::ReadWrite)];
 
@@ -44,7 +45,8 @@ fn one(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Directory> {
         reader.require(&fields, at, "guest", "write where the component sees it, as in `guest: /public`");
     let guest = guest.and_then(|item| reader.parse(&item, guest_path));
     let access = fields.or("access", DirAccess::Read, |item| reader.choice(item, "access", ACCESS));
-    Some(Directory { host: host?, guest: guest?, access: access?, at })
+    let outside = fields.or("outside", Outside::default(), |item| atomic::outside(reader, item));
+    Some(Directory { host: host?, guest: guest?, access: access?, outside: outside?, at })
 }
 
 fn guest_path(text: &str) -> Result<String, Wrong> {

@@ -9,7 +9,6 @@ use crate::{
         Encoding, EnvValue, FileInput, Input, InputKind, SettledFile, Signature, SignedTime, Span, Spanned,
         Webhook,
     },
-    atomic,
     facts::Facts,
     headers,
     limits::size_up_to,
@@ -50,6 +49,7 @@ pub(crate) fn read(
     let fields = reader.fields(item, KEYS)?;
     let to = reader.require(&fields, key.at, "to", "write the component that is triggered, as in `to: web`");
     let to = to.and_then(|item| facts.trigger(reader, &item));
+    let atomic = fields.or("atomic", None, |item| reader.flag(item).map(Some));
     let kind = match reader.kind(&fields, key.at, "input", KINDS)? {
         (Kind::File, options) => file(reader, &fields, &options),
         (Kind::Http, options) => {
@@ -64,8 +64,7 @@ pub(crate) fn read(
             webhook(reader, &options, key.at, facts)
         }
     };
-    let atomic = atomic::own(reader, &fields);
-    Some(Input { name: name?, kind: kind?, to: to?, atomic, at: key.at })
+    Some(Input { name: name?, kind: kind?, to: to?, atomic: atomic?, at: key.at })
 }
 
 fn file(reader: &mut Reader<'_>, outer: &Fields<'_>, item: &Item<'_>) -> Option<InputKind> {

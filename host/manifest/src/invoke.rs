@@ -4,11 +4,14 @@ use mecha_primitives::name;
 
 use crate::{
     allowed,
-    app::{Allowed, Caller, CallerGrant, Component, InvokeGrant, Link, Span, Spanned},
+    app::{Allowed, Caller, CallerGrant, Component, InvokeGrant, Link, Outside, Span, Spanned},
+    atomic,
     facts::Facts,
     read::{Item, Reader, each},
     wrong::{Wrong, shown},
 };
+
+pub(crate) const LINK_KEYS: &[&str] = &["component", "outside"];
 
 /// People and scripts, among `callers`.
 const OUTSIDE: &str = "outside";
@@ -19,8 +22,8 @@ pub(crate) fn read(reader: &mut Reader<'_>, item: &Item<'_>, facts: &mut Facts) 
         let entries = reader.entries_or(item, "a list of components, or a map from them to methods");
         return each(&entries.unwrap_or_default(), |(key, item)| {
             let component = facts.key(reader, key, item)?;
-            let methods = allowed::read(reader, item, "methods")?;
-            Some(InvokeGrant { component, methods, at: key.at })
+            let (methods, outside) = atomic::grant(reader, item, "methods")?;
+            Some(InvokeGrant { component, methods, outside, at: key.at })
         });
     }
     let mut grants: Vec<InvokeGrant> = Vec::new();
@@ -30,7 +33,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, item: &Item<'_>, facts: &mut Facts) 
             let wrong = Wrong::new(format!("{} is given twice", shown(component.as_str())));
             reader.error(at, item.key.as_str(), wrong);
         }
-        grants.push(InvokeGrant { component, methods: Allowed::All, at });
+        grants.push(InvokeGrant { component, methods: Allowed::All, outside: Outside::default(), at });
     }
     grants
 }
@@ -41,9 +44,27 @@ pub(crate) fn read_links(reader: &mut Reader<'_>, item: &Item<'_>, facts: &mut F
     each(&entries, |(key, item)| {
         let interface = interface(&key.value);
         let interface = interface.map_err(|wrong| reader.error(key.at, item.key.as_str(), wrong));
-        let component = facts.trigger(reader, item);
-        Some(Link { interface: interface.ok()?, component: component?, at: key.at })
+        let linked = linked(reader, item, facts);
+        let (component, outside) = linked?;
+        Some(Link { interface: interface.ok()?, component, outside, at: key.at })
     })
+}
+
+/// A component, or a map.
+fn linked(
+    reader: &mut Reader<'_>,
+    item: &Item<'_>,
+    facts: &mut Facts,
+) -> Option<(Spanned<name::Component>, Outside)> {
+    if !item.is_map() {
+        return Some((facts.trigger(reader, item)?, Outside::default()));
+    }
+    let fields = reader.fields(item, LINK_KEYS)?;
+    let component =
+        reader.require(&fields, item.at(), "component", "write who exports it, as in `component: pricing`");
+    let component = component.and_then(|item| facts.trigger(reader, &item));
+    let outside = fields.or("outside", Outside::default(), |item| atomic::outside(reader, item));
+    Some((component?, outside?))
 }
 
 /// A map from callers to methods.
@@ -170,7 +191,8 @@ fn callee<'c>(
     components.iter().find(|component| component.name == *name)
 }
 
-fn allowed_by<'c>(callee: &'c Component, caller: &name::Component) -> Option<&'c Allowed> {
+/// What the callee lets this caller call.
+pub(crate) fn allowed_by<'c>(callee: &'c Component, caller: &name::Component) -> Option<&'c Allowed> {
     let is = |grant: &&CallerGrant| matches!(&grant.caller, Caller::Component(name) if name == caller);
     callee.callers.iter().find(is).map(|grant| &grant.methods)
 }

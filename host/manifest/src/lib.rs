@@ -4,7 +4,8 @@
 //! refuses what is not YAML. The readers (`component`, `store`, `topics`, …) turn nodes into the
 //! types of `app` by way of `read`, which collects problems instead of stopping at the first. `check`
 //! then compares what no single reader sees: routes of different components, grants and stores, and by way of
-//! `flow`, `dead_letters`, `invoke` and `outputs` where events and calls go.
+//! `flow`, `dead_letters`, `invoke` and `outputs` where events and calls go, and by way of `commits` what an atomic call
+//! can do in one commit.
 //!
 //! This crate does no I/O. Whether a file exists is the caller's business, and secrets come in by way of
 //! [`Secrets`]. What the caller finds out later (an import without a grant, a missing file) it reports as a
@@ -14,6 +15,7 @@ mod allowed;
 mod app;
 mod atomic;
 mod check;
+mod commits;
 mod component;
 mod crons;
 mod dead_letters;

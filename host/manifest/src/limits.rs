@@ -23,10 +23,6 @@ pub(crate) const KEYS: &[&str] = &[
     "transaction-size",
 ];
 
-const MAX_HELD: u64 = 16 << 20;
-const MAX_ENTRIES: u32 = 100_000;
-const MAX_TRANSACTION: u64 = 256 << 20;
-
 /// Each may hold as much of the host's memory as a set of headers does.
 const MAX_HANDLES: u32 = 10_000;
 
@@ -35,6 +31,13 @@ const MAX_MEMORY: u64 = 4 << 30;
 
 /// Half of what one host call may hand over.
 const MAX_PAYLOAD: u64 = 4 << 20;
+
+/// As many calls as may run hold as much, twice.
+const MAX_HELD: u64 = 16 << 20;
+
+/// What one commit may have to check and apply, while no other does.
+const MAX_ENTRIES: u32 = 100_000;
+const MAX_TRANSACTION: u64 = 256 << 20;
 
 /// The defaults, with what the manifest gives in their place.
 pub(crate) fn read(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Limits> {

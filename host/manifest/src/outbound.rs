@@ -15,13 +15,13 @@ pub(crate) fn read(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Outbound>
     let at = item.at();
     if item.is_scalar() {
         let (scheme, host, port) = reader.parse(item, parse)?;
-        return Some(Outbound { scheme, host, port, private: false, outside: Outside::Forbidden, at });
+        return Some(Outbound { scheme, host, port, private: false, outside: Outside::default(), at });
     }
     let fields = reader.fields_or(item, "a pattern or a map", KEYS)?;
     let pattern = reader.require(&fields, at, "host", "write `host: https://api.example.com`");
     let pattern = pattern.and_then(|item| reader.parse(&item, parse));
     let private = fields.or("private", false, |item| reader.flag(item));
-    let outside = atomic::outside(reader, &fields, true);
+    let outside = fields.or("outside", Outside::default(), |item| atomic::outside_of_requests(reader, item));
     let (scheme, host, port) = pattern?;
     Some(Outbound { scheme, host, port, private: private?, outside: outside?, at })
 }
@@ -83,10 +83,8 @@ mod tests {
         for (text, full) in cases {
             let (scheme, host, port) = parse(text).unwrap();
             let at = crate::Span { line: 1, column: 1 };
-            assert_eq!(
-                Outbound { scheme, host, port, private: false, outside: Outside::Forbidden, at }.to_string(),
-                full
-            );
+            let outside = Outside::default();
+            assert_eq!(Outbound { scheme, host, port, private: false, outside, at }.to_string(), full);
         }
     }
 

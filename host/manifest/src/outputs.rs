@@ -5,9 +5,8 @@ use std::time::Duration;
 use mecha_primitives::{delivery::Retry, name};
 
 use crate::{
-    allowed,
     app::{Allowed, Component, LogLevel, Output, OutputGrant, OutputKind, Spanned, Upstream},
-    headers,
+    atomic, headers,
     limits::size_up_to,
     read::{Item, Reader, each},
     retry, url,
@@ -106,8 +105,9 @@ pub(crate) fn read_grants(reader: &mut Reader<'_>, item: &Item<'_>) -> Vec<Outpu
     let entries = reader.entries(item).unwrap_or_default();
     each(&entries, |(key, item)| {
         let output: Option<name::Binding> = reader.key_name(key, item, "an output");
-        let operations = allowed::read(reader, item, "operations");
-        Some(OutputGrant { output: output?, operations: operations?, at: key.at })
+        let grant = atomic::grant(reader, item, "operations");
+        let (operations, outside) = grant?;
+        Some(OutputGrant { output: output?, operations, outside, at: key.at })
     })
 }
 

@@ -72,6 +72,10 @@ impl<'n> Item<'n> {
         matches!(&self.node.value, Value::List(list) if list.is_empty())
     }
 
+    pub(crate) fn is_map(&self) -> bool {
+        matches!(self.node.value, Value::Map(_))
+    }
+
     pub(crate) fn is_list(&self) -> bool {
         matches!(self.node.value, Value::List(_))
     }

@@ -8,30 +8,26 @@ use crate::{
     wrong::{Wrong, shown},
 };
 
-pub(crate) const KEYS: &[&str] = &["path", "host"];
-/// Those of a component's route.
-pub(crate) const COMPONENT_KEYS: &[&str] = &["path", "host", "atomic", "idempotency"];
+pub(crate) const KEYS: &[&str] = &["path", "host", "atomic", "idempotency"];
+/// Of a route of the host's own.
+pub(crate) const EXACT_KEYS: &[&str] = &["path", "host"];
 
-/// One route: a path, or a map.
-pub(crate) fn read(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Route> {
+/// One route: a path, or a map. `atomic` is what it is if it does not say so itself.
+pub(crate) fn read(reader: &mut Reader<'_>, item: &Item<'_>, atomic: bool) -> Option<Route> {
     if item.is_scalar() {
-        let path = reader.parse(item, path::parse)?;
-        return Some(Route { host: None, path, atomic: false, idempotency: None, at: item.at() });
+        return Some(Route { atomic, ..short(reader, item)? });
     }
     let fields = reader.fields_or(item, "a path or a map", KEYS)?;
-    of(reader, item.at(), &fields, "write `path: /` for every path")
+    let route = of(reader, item.at(), &fields, "write `path: /` for every path");
+    let atomic = fields.or("atomic", atomic, |item| reader.flag(item));
+    let idempotency = fields.or("idempotency", None, |item| atomic::idempotency(reader, item));
+    Some(Route { atomic: atomic?, idempotency: idempotency?, ..route? })
 }
 
-/// A route of a component, whose calls are atomic by default or not.
-pub(crate) fn read_component(reader: &mut Reader<'_>, item: &Item<'_>, atomic: bool) -> Option<Route> {
-    if item.is_scalar() {
-        return read(reader, item).map(|route| Route { atomic, ..route });
-    }
-    let fields = reader.fields_or(item, "a path or a map", COMPONENT_KEYS)?;
-    let route = of(reader, item.at(), &fields, "write `path: /` for every path");
-    let atomic = atomic::own(reader, &fields).unwrap_or(atomic);
-    let idempotency = fields.or("idempotency", None, |item| atomic::idempotency(reader, item));
-    Some(Route { atomic, idempotency: idempotency?, ..route? })
+/// A path alone.
+fn short(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Route> {
+    let path = reader.parse(item, path::parse)?;
+    Some(Route { host: None, path, atomic: false, idempotency: None, at: item.at() })
 }
 
 /// The route that is `path` and `host` of these fields.
@@ -44,7 +40,12 @@ fn of(reader: &mut Reader<'_>, at: Span, fields: &Fields<'_>, help: &str) -> Opt
 
 /// A route of the host's own: one path of which nothing is captured, as there is no component to tell it to.
 pub(crate) fn read_exact(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Route> {
-    let route = read(reader, item)?;
+    let route = if item.is_scalar() {
+        short(reader, item)?
+    } else {
+        let fields = reader.fields_or(item, "a path or a map", EXACT_KEYS)?;
+        of(reader, item.at(), &fields, "write one path, as in `path: /events`")?
+    };
     exact(reader, &item.key, route)
 }
 

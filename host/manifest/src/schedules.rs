@@ -4,7 +4,7 @@ use mecha_primitives::{delivery::Retry, name};
 
 use crate::{
     app::{Due, Missed, Schedule, Span, Spanned},
-    atomic, crons,
+    crons,
     facts::Facts,
     headers,
     read::{Fields, Item, Reader},
@@ -39,6 +39,7 @@ pub(crate) fn read(
     }
     let missed = fields.or("missed", Missed::RunOnce, |item| reader.choice(item, "way to make up", MISSED));
     let retry = fields.or("retry", Retry::default(), |item| retry::read(reader, item, Retry::default()));
+    let atomic = fields.or("atomic", None, |item| reader.flag(item).map(Some));
     let content_type = content_type.unwrap_or_else(|| data.as_ref().map(|_| TEXT.to_owned()));
     Some(Schedule {
         name: name?,
@@ -48,7 +49,7 @@ pub(crate) fn read(
         content_type,
         missed: missed?,
         retry: retry?,
-        atomic: atomic::own(reader, &fields),
+        atomic: atomic?,
         at: key.at,
     })
 }

@@ -9,13 +9,15 @@ use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, schema_for};
 
+mod atomic;
 mod bindings;
 mod events;
 mod invoke;
 
+use atomic::{Atomic, Idempotency, OutputGrant, Outside, OutsideOfRequests};
 use bindings::{Input, Output};
 use events::{Publish, Schedule, Subscription, Topic, TopicName};
-use invoke::{Allowed, Invoke};
+use invoke::{Allowed, Invoke, Link};
 
 /// The JSON Schema of a manifest. It knows every key, but not what only makes sense in context.
 #[must_use]
@@ -66,6 +68,8 @@ struct Component {
     /// The component's file, relative to the manifest.
     #[schemars(regex(pattern = r"\.(wasm|wat)$"))]
     source: String,
+    #[schemars(default, with = "Atomic", extend("default" = false))]
+    atomic: Option<Atomic>,
     /// A shell command that makes `source`, run in the manifest's folder.
     #[schemars(default, skip_serializing_if = "Option::is_none", with = "String")]
     build: Option<String>,
@@ -95,10 +99,10 @@ struct Component {
     callers: BTreeMap<Name, Allowed>,
     /// Imported WIT interfaces that other components export.
     #[schemars(default)]
-    link: BTreeMap<String, Name>,
+    link: BTreeMap<String, Link>,
     /// The outputs that it may use, and which of their operations.
     #[schemars(default)]
-    outputs: BTreeMap<Name, Allowed>,
+    outputs: BTreeMap<Name, OutputGrant>,
     /// It may schedule jobs for itself.
     #[schemars(default)]
     jobs: bool,
@@ -126,6 +130,11 @@ struct FullRoute {
     /// A host, or all names below one: `*.example.com`.
     #[schemars(default, skip_serializing_if = "Option::is_none", with = "String")]
     host: Option<String>,
+    /// Its calls are transactions; as the component says by default.
+    #[schemars(default, with = "bool", skip_serializing_if = "Option::is_none")]
+    atomic: Option<bool>,
+    #[schemars(default, with = "Idempotency", extend("default" = false))]
+    idempotency: Option<Idempotency>,
 }
 
 /// What the component may do with the store.
@@ -169,6 +178,8 @@ struct FullOutbound {
     /// The host may have a loopback, private or link-local address.
     #[schemars(default)]
     private: bool,
+    #[schemars(default, with = "OutsideOfRequests", skip_serializing_if = "Option::is_none")]
+    outside: Option<OutsideOfRequests>,
 }
 
 /// A text; numbers and booleans are taken as they are written.
@@ -190,6 +201,8 @@ struct Directory {
     guest: String,
     #[schemars(default, with = "DirAccess", extend("default" = "read"))]
     access: Option<DirAccess>,
+    #[schemars(default, with = "Outside", skip_serializing_if = "Option::is_none")]
+    outside: Option<Outside>,
 }
 
 /// What the component may do in the folder.
@@ -234,6 +247,16 @@ struct Limits {
     /// The largest request and the largest response of an invocation; at most 4MiB.
     #[schemars(default, with = "Size", extend("default" = "1MiB"))]
     invoke_payload: Option<Size>,
+    /// The largest request body and the largest answer of a call that is answered after its commit, or that has an
+    /// idempotency key; at most 16MiB.
+    #[schemars(default, with = "Size", extend("default" = "1MiB"))]
+    held_body: Option<Size>,
+    /// Reads that an atomic call remembers and writes that it holds.
+    #[schemars(default, with = "u32", range(min = 1, max = 100_000), extend("default" = 10_000))]
+    transaction_entries: Option<u32>,
+    /// Their bytes; at most 256MiB.
+    #[schemars(default, with = "Size", extend("default" = "16MiB"))]
+    transaction_size: Option<Size>,
 }
 
 /// Bytes: a whole number, or one with a unit (B, KiB, MiB, GiB, KB, MB, GB).
@@ -306,8 +329,8 @@ struct Storage {
 mod tests {
     use super::*;
     use crate::{
-        check, component, directory, inputs, limits, outbound, outputs, publish, retry, route, schedules,
-        store, subscriptions, targets, topics, units, wrong::sorted,
+        atomic, check, component, directory, inputs, invoke, limits, outbound, outputs, publish, retry,
+        route, schedules, store, subscriptions, targets, topics, units, wrong::sorted,
     };
 
     #[test]
@@ -325,9 +348,15 @@ mod tests {
             ("Directory", directory::KEYS),
             ("FileInput", inputs::FILE_KEYS),
             ("FileOutput", outputs::FILE_KEYS),
+            ("FullAtomic", atomic::KEYS),
+            ("FullExactRoute", route::EXACT_KEYS),
             ("FullGrant", store::GRANT_KEYS),
+            ("FullIdempotency", atomic::IDEMPOTENCY_KEYS),
+            ("FullInvokeGrant", &["methods", "outside"]),
+            ("FullLink", invoke::LINK_KEYS),
             ("FullOutbound", outbound::KEYS),
             ("FullOutput", outputs::KEYS),
+            ("FullOutputGrant", &["operations", "outside"]),
             ("FullPublish", publish::KEYS),
             ("FullRoute", route::KEYS),
             ("FullStore", store::KEYS),
@@ -369,11 +398,16 @@ mod tests {
         assert_eq!(bytes("stdio"), base.stdio);
         assert_eq!(bytes("random"), base.random);
         assert_eq!(bytes("invoke-payload"), base.invoke_payload);
+        assert_eq!(bytes("held-body"), base.held_body);
+        assert_eq!(bytes("transaction-size"), base.transaction_size);
         assert_eq!(
             units::duration(defaults["wall-time"]["default"].as_str().unwrap()).unwrap(),
             base.wall_time
         );
         assert_eq!(defaults["concurrency"]["default"], base.concurrency);
         assert_eq!(defaults["handles"]["default"], base.handles);
+        assert_eq!(defaults["transaction-entries"]["default"], base.transaction_entries);
+        let runs = &schema.as_value()["$defs"]["FullAtomic"]["properties"]["runs"]["default"];
+        assert_eq!(*runs, crate::Atomic::default().runs);
     }
 }

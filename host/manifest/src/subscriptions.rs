@@ -5,8 +5,8 @@ use std::time::Duration;
 use mecha_primitives::{clock::Timestamp, delivery::Retry, name};
 
 use crate::{
-    app::{Batch, Case, Spanned, Start, Subscription},
-    atomic, dead_letters,
+    app::{Batch, Case, Spanned, Start, Subscription, Target},
+    dead_letters,
     facts::Facts,
     filters, publish,
     read::{Item, Reader, each},
@@ -73,13 +73,22 @@ pub(crate) fn read(
         Some(item) => dead_letters::read(reader, &item),
         None => dead_letters::default(key.at),
     };
+    let routes = routes.unwrap_or_default();
+    let atomic = fields.get("atomic").and_then(|item| reader.flag(&item));
+    let mut targets = to.iter().chain(routes.iter().map(|case| &case.to)).peekable();
+    let only_sinks = targets.peek().is_some() && targets.all(|to| matches!(to, Target::Sink(_)));
+    if let Some(at) = fields.key_at("atomic").filter(|_| only_sinks) {
+        let wrong = Wrong::new("`atomic` of a subscription that only goes to a URL");
+        let help = "what is sent to a URL is sent at least once; it is for calls of components";
+        reader.error(at, format!("{}.atomic", item.key), wrong.help(help));
+    }
     Some(Subscription {
         name: name?,
         topics,
         group: group?,
         to,
         filter,
-        routes: routes.unwrap_or_default(),
+        routes,
         concurrency: concurrency.unwrap_or(DEFAULT_CONCURRENCY),
         ordered: ordered.unwrap_or(true),
         batch,
@@ -87,7 +96,7 @@ pub(crate) fn read(
         paused: paused.unwrap_or(false),
         retry: retry.unwrap_or_default(),
         dead_letter,
-        atomic: atomic::own(reader, &fields),
+        atomic,
         at: key.at,
     })
 }

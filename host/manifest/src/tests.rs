@@ -7,6 +7,7 @@ use crate::*;
 const GOOD: &str = include_str!("../../../tests/manifests/good/everything/mecha.yaml");
 const EVENTS: &str = include_str!("../../../tests/manifests/good/events/mecha.yaml");
 const BINDINGS: &str = include_str!("../../../tests/manifests/good/bindings/mecha.yaml");
+const ATOMIC: &str = include_str!("../../../tests/manifests/good/atomic/mecha.yaml");
 const SECRET: &str = "correct-horse";
 
 struct Fake;
@@ -77,6 +78,7 @@ fn every_field_arrives() {
         stdio: 1 << 10,
         random: 4096,
         invoke_payload: 1 << 20,
+        ..Limits::default()
     };
     assert_eq!(component.limits, limits);
     let [main, audit] = &app.stores[..] else { panic!("{app:?}") };
@@ -116,6 +118,52 @@ fn many_topics_and_subscriptions_are_compared_in_little_time_and_memory() {
     text.push_str("subscriptions:\n");
     (0..400).for_each(|i| text.push_str(&format!("  s{i}: {{ topic: \">\", to: b, dead-letter: t{i} }}\n")));
     assert!(messages(&text).len() < 2_000);
+}
+
+#[test]
+fn a_component_is_atomic_if_anything_of_it_is() {
+    let app = good(ATOMIC);
+    let atomic: Vec<_> = app.components.iter().map(|component| app.has_atomic(component)).collect();
+    assert_eq!(atomic, [true, true, false, true], "bank, rates, other, cached");
+    let [bank, ..] = &app.components[..] else { panic!("{app:?}") };
+    let routes: Vec<_> = bank.routes.iter().map(|route| route.atomic).collect();
+    assert_eq!(routes, [false, true, true, true]);
+    let [totals, ..] = &app.subscriptions[..] else { panic!("{app:?}") };
+    assert!(!totals.is_atomic(bank) && app.schedules[0].is_atomic(bank) && app.inputs[0].is_atomic(bank));
+    assert!(
+        bank.atomic.method("transfer") && !bank.atomic.method("acme:bank/sums@1.0.0") && !bank.atomic.jobs()
+    );
+    // Each of these alone makes it so; the same without `true` does not.
+    let cases = [
+        ("", "http: [{ path: /, atomic: true }]"),
+        (
+            "subscriptions: { s: { topic: t, routes: [{ when: event.type == 'x', to: b }], atomic: true } }",
+            "",
+        ),
+        ("schedules: { s: { every: 1s, to: b, atomic: true } }", ""),
+        ("inputs: { i: { file: { directory: x }, to: b, atomic: true } }", ""),
+        ("", "jobs: true, atomic: { jobs: true }"),
+        ("", "callers: { outside: [m] }, atomic: { methods: { m: true } }"),
+        ("", "callers: { outside: all }, atomic: { default: true }"),
+    ];
+    for (whole, part) in cases {
+        let text = format!(
+            "name: a\ntopics: {{ t: embedded }}\n{whole}\ncomponents: {{ b: {{ source: b.wasm, publish: [t], {part} }} }}\n"
+        );
+        let any = |text: &str| {
+            let app = good(text);
+            app.has_atomic(&app.components[0])
+        };
+        assert!(any(&text), "{text}");
+        assert!(
+            !any(&text
+                .replace("default: true", "default: false")
+                .replace("m: true", "m: false")
+                .replace("atomic: true", "atomic: false")
+                .replace("{ jobs: true", "{ jobs: false")),
+            "{text}"
+        );
+    }
 }
 
 #[test]
@@ -182,7 +230,7 @@ fn survive(text: &str) {
 
 #[test]
 fn no_truncation_panics() {
-    for good in [GOOD, EVENTS, BINDINGS] {
+    for good in [GOOD, EVENTS, BINDINGS, ATOMIC] {
         for end in (0..good.len()).filter(|end| good.is_char_boundary(*end)) {
             survive(&good[..end]);
         }
@@ -192,7 +240,7 @@ fn no_truncation_panics() {
 #[test]
 fn no_mutation_panics() {
     let put = [":", "-", "\"", "{", "}", "\t", "\n", "*", "&", "ü", "\0", "9", ""];
-    for good in [GOOD, EVENTS, BINDINGS] {
+    for good in [GOOD, EVENTS, BINDINGS, ATOMIC] {
         for (i, (at, old)) in good.char_indices().enumerate() {
             let (before, after) = (&good[..at], &good[at + old.len_utf8()..]);
             // Every byte sees one of the mutations, every mutation bytes everywhere.

@@ -11,9 +11,10 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{class::Class, commit::Engine};
+use crate::{class::Class, commit::Engine, identity::Identity};
 
 pub mod conformance;
+pub mod deferred;
 mod limited;
 pub mod signature;
 
@@ -52,8 +53,8 @@ pub struct Key {
 pub enum Effect {
     /// It changes nothing.
     Safe,
-    /// It changes something, needs no answer, and doing it twice leaves what doing it once leaves, or says so: it may be
-    /// carried out later.
+    /// It changes something and needs no answer; doing it twice leaves what doing it once leaves, or can be recognized by
+    /// its idempotency key: it may be carried out later.
     Deferrable,
     /// It changes something, at once.
     Immediate,
@@ -122,6 +123,8 @@ pub struct Response {
     pub data: Option<Bytes>,
     pub content_type: Option<Arc<str>>,
     pub metadata: Metadata,
+    /// It will be carried out after the call's commit; there is no answer yet.
+    pub deferred: bool,
 }
 
 /// Why an operation failed.
@@ -189,15 +192,30 @@ impl Error {
 #[async_trait]
 pub trait Output: fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// The same output as a part of a unit of work. `None`: what it does cannot wait for a commit.
-    fn over(&self, _: &Arc<dyn Engine>) -> Option<Arc<dyn Output>> {
-        None
-    }
-
     /// What it can do: the same at all times.
     fn operations(&self) -> &'static [Operation];
 
     /// Does it. When this returns without an error, it is done.
     async fn invoke(&self, request: Request) -> Result<Response, Error>;
+
+    /// Whether a request has the form that its operation needs, as far as that can be told without doing it.
+    ///
+    /// # Errors
+    /// As [`invoke`](Self::invoke).
+    fn check(&self, request: &Request) -> Result<(), Error> {
+        select(self.operations(), request).map(drop)
+    }
+
+    /// Whether what a request asked for is there already, as an attempt at it would have left it of which nobody knows
+    /// how it ended. Asked when a repetition is rejected.
+    async fn is_there(&self, _: &Request) -> bool {
+        false
+    }
+
+    /// The same output in an atomic call. `None`: it can have no part in one.
+    fn over(&self, _: &Arc<dyn Engine>, _: &Arc<Identity>) -> Option<Arc<dyn Output>> {
+        None
+    }
 }
 
 /// The operation that is asked for, if the request has its form: every [`Output`] begins with this.

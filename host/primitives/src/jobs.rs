@@ -230,6 +230,9 @@ impl From<commit::Error> for Error {
 /// - Jobs and their state survive; what the former process had leased runs again.      `jobs_survive_their_process`
 /// - The same definition changes nothing, another replaces, none removes.              `a_definition_is_reconciled`
 /// - A change that makes something due earlier is heard.                               `a_change_is_heard`
+/// - In a unit of work jobs change with the commit, or not at all.                     `a_unit_changes_jobs_with_its_commit`
+/// - So is a run settled, and a unit whose lease has gone does nothing.                `a_unit_settles_a_run_with_its_commit`
+/// - Who has settled its run in a unit may change its own job there.                   `a_settled_run_may_change_its_job`
 #[async_trait]
 pub trait Scheduler: fmt::Debug + Send + Sync + 'static {
     /// # Errors

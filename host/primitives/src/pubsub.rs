@@ -84,6 +84,8 @@ impl Message {
 /// - Or the publisher waits, but not beyond its deadline.                   `a_publisher_waits_for_room`
 /// - Or the oldest events make room.                                        `the_oldest_make_room`
 /// - Groups that cannot match are not asked, and change nothing.            `who_does_not_match_costs_nothing`
+/// - In a unit of work it is there with the commit, and heard of then.      `a_unit_publishes_with_its_commit`
+/// - A unit that meets a full topic does as a publisher does.               `a_unit_finds_room_as_a_publisher_does`
 ///
 /// Those of delivery are at [`queue::Queue`].
 #[async_trait]

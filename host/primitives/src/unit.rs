@@ -18,6 +18,8 @@
 //! | `held` | what is remembered and held back, within bounds, and back to a savepoint |
 //! | `view` | the engine's moment with the unit's own writes over it |
 //! | `judge` | batches against that view |
+//! | `savepoints` | parts that can be undone alone |
+//! | `contended` | turns with the keys that calls race for |
 //! | [`transactions`] | calls that are run again until they commit |
 //! | [`conformance`] | a test for each law |
 
@@ -32,24 +34,27 @@ use tokio::sync::OnceCell;
 
 use crate::{
     clock::Timestamp,
-    commit::{Batch, Committed, Engine, Error, Room, Snapshot},
+    commit::{Action, Batch, Change, Committed, Engine, Error, Room, Snapshot, Span},
 };
 
 pub mod conformance;
 mod contended;
 mod held;
 mod judge;
+mod savepoints;
 pub mod transactions;
 mod view;
 
 pub use held::Bounds;
-use held::{Held, Mark};
+use held::{Act, Held};
+use savepoints::Mark;
 pub use transactions::{Failed, Observer, Run, Transactions};
 
 /// What an atomic call reads and writes. Cheap to clone: all clones are the same unit.
 ///
-/// It differs from the engine below it in three points: a snapshot shows what the unit does later, too; a commit is
-/// judged, but not yet durable, so it has no number; and quotas are judged at the end only.
+/// It differs from the engine below it in four points: a snapshot shows what the unit does later, too; a commit is
+/// judged, but not yet durable, so it has no number; quotas are judged at the end only; and what was appended or counted
+/// down is not seen before it, so a key of these is not to be read or written through the same unit in another way.
 ///
 /// # Laws                                                                    checked by
 /// - All of it happens, or none.                                              `all_of_a_unit_or_none`
@@ -58,14 +63,15 @@ pub use transactions::{Failed, Observer, Run, Transactions};
 /// - Its own writes are seen, in listings too.                                `its_own_writes_are_seen`
 /// - What was read and changed since refuses it, absent keys included.        `a_changed_read_refuses_the_unit`
 /// - So does a record that came into a listed range.                          `a_phantom_refuses_the_unit`
-/// - A record beyond the page that was listed does not.                       `what_was_not_listed_does_not_matter`
+/// - Records beyond the page that was listed do not, while there is one.      `what_was_not_listed_does_not_matter`
 /// - What was peeked at may change.                                           `what_was_peeked_at_may_change`
 /// - Additions that nobody reads do not conflict.                             `blind_additions_do_not_conflict`
 /// - What a nested call did is undone alone.                                  `a_nested_call_is_undone_alone`
 /// - Acts come after the commit, and not without it.                          `acts_come_after_the_commit`
 /// - Who makes room in a full account is asked.                               `room_is_made`
-/// - What it holds is bounded.                                                `what_is_held_is_bounded`
+/// - What it holds is bounded, and a batch is held as a whole or not at all.  `what_is_held_is_bounded`
 /// - A unit that changes nothing needs no commit.                             `reading_needs_no_commit`
+/// - After its commit nothing is held any more.                               `nothing_is_held_after_the_commit`
 /// - Appended records keep the order in which they were made.                 `appended_records_keep_their_order`
 /// - What it commits is what its steps would have left.                       `a_unit_does_what_its_steps_would`
 #[derive(Clone)]
@@ -79,12 +85,21 @@ struct Inner {
     base: OnceCell<Box<dyn Snapshot>>,
     /// Held for a few lines, never across an await: a std mutex is right.
     held: Mutex<Held>,
+    /// Held while a batch is judged.
+    judging: tokio::sync::Mutex<()>,
 }
 
 impl Unit {
     #[must_use]
     pub fn new(engine: Arc<dyn Engine>, now: Timestamp, bounds: Bounds) -> Self {
-        Self(Arc::new(Inner { engine, now, base: OnceCell::new(), held: Mutex::new(Held::new(bounds)) }))
+        let held = Mutex::new(Held::new(bounds));
+        Self(Arc::new(Inner {
+            engine,
+            now,
+            base: OnceCell::new(),
+            held,
+            judging: tokio::sync::Mutex::default(),
+        }))
     }
 
     /// The unit as an engine, for the primitives.
@@ -100,19 +115,21 @@ impl Unit {
     /// [`Error::Stale`] if something that was read has changed. Otherwise those of the engine; after
     /// [`Error::Unknown`] it may have happened.
     pub async fn commit(&self, deadline: Timestamp) -> Result<(), Error> {
-        let (batch, rooms, acts) = self.held().finish();
-        let acts = Acts(acts);
+        let (batch, rooms, acts) = self.held().finish()?;
+        let mut acts = Acts { acts, may_be_due: true };
         if batch.changes.is_empty() {
             // What was read was true at one moment, and nothing depends on it later.
             return Ok(());
         }
         loop {
+            acts.may_be_due = true;
             let error = match self.0.engine.commit(batch.clone()).await {
                 Ok(_) => return Ok(()),
                 // It may be there: the acts say so.
                 Err(error @ Error::Unknown(_)) => return Err(error),
                 Err(error) => error,
             };
+            acts.may_be_due = false;
             let room = match &error {
                 Error::Quota { account, .. } => rooms.get(account),
                 _ => None,
@@ -122,8 +139,7 @@ impl Unit {
                 None => false,
             };
             if !has_room {
-                acts.forget();
-                return Err(error);
+                return Err(changed_since(error, &batch));
             }
         }
     }
@@ -141,6 +157,16 @@ impl Unit {
     #[must_use]
     pub fn size(&self) -> (usize, usize) {
         self.held().size()
+    }
+
+    /// Of what it changes, and of where it began to list, the first in which something is found.
+    fn find_wanted<T>(&self, find: impl FnMut(&Bytes) -> Option<T>) -> Option<T> {
+        self.held().wanted().find_map(find)
+    }
+
+    /// What it has listed.
+    fn listed(&self) -> Vec<Span> {
+        self.held().spans().map(|seen| seen.span.clone()).collect()
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -168,7 +194,7 @@ impl Engine for Unit {
     }
 
     fn afterwards(&self, act: Box<dyn FnOnce() + Send>) {
-        self.held().acts.push(act);
+        self.held().act(act);
     }
 
     fn on_full(&self, account: Bytes, room: Arc<dyn Room>) {
@@ -207,22 +233,34 @@ impl Savepoint {
 impl Drop for Savepoint {
     fn drop(&mut self) {
         if let Some(mark) = self.mark.take() {
-            self.unit.held().undo(&mark);
+            let undone = self.unit.held().undo(&mark);
+            drop(undone);
         }
     }
 }
 
-/// What is to be done after the commit: also if nobody waits for its end, since it may have happened.
-struct Acts(Vec<Box<dyn FnOnce() + Send>>);
-
-impl Acts {
-    fn forget(mut self) {
-        self.0.clear();
+/// What a refusal means to the call. An addition that nobody has read was possible when it was made: that it is not any
+/// more is a change like others.
+fn changed_since(error: Error, batch: &Batch) -> Error {
+    match error {
+        Error::NotANumber { change } | Error::Overflow { change } => match batch.changes.get(change) {
+            Some(Change { key, action: Action::Add { .. }, .. }) => Error::Stale { key: key.clone() },
+            _ => error,
+        },
+        error => error,
     }
+}
+
+/// What is to be done after the commit: also if nobody waits for its end, since it may have happened.
+struct Acts {
+    acts: Vec<Act>,
+    may_be_due: bool,
 }
 
 impl Drop for Acts {
     fn drop(&mut self) {
-        self.0.drain(..).for_each(|act| act());
+        if self.may_be_due {
+            self.acts.drain(..).for_each(|act| act());
+        }
     }
 }

@@ -34,7 +34,7 @@ impl Call {
     pub(crate) fn joined<G: Granted>(&self, granted: G) -> Option<G> {
         match &self.identity.unit {
             None => Some(granted),
-            Some(unit) => granted.over(unit),
+            Some(unit) => granted.over(unit, &self.identity),
         }
     }
 }

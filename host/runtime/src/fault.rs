@@ -38,6 +38,8 @@ pub enum Kind {
     Quota,
     /// What an atomic call did could not be committed.
     Commit,
+    /// The commit of an atomic call failed in the middle: it may have happened.
+    Unknown,
     /// Nobody waits for the answer any more.
     Cancelled,
     /// The host is at fault.
@@ -63,6 +65,7 @@ impl Kind {
             Self::Conflict => "conflict",
             Self::Quota => "quota",
             Self::Commit => "commit",
+            Self::Unknown => "unknown",
             Self::Cancelled => "cancelled",
             Self::Host => "host",
         }
@@ -83,6 +86,7 @@ impl Kind {
             Self::Quota => Some("max-size"),
             Self::Trap
             | Self::Commit
+            | Self::Unknown
             | Self::Exit
             | Self::NoAnswer
             | Self::Callee

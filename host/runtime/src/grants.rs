@@ -2,7 +2,7 @@
 
 use std::{fmt, fs::File, sync::Arc};
 
-use mecha_primitives::{bindings, invoke, jobs, name, pubsub, state, unit::Unit};
+use mecha_primitives::{bindings, identity::Identity, invoke, jobs, name, pubsub, state, unit::Unit};
 
 use crate::outbound::Destination;
 
@@ -58,36 +58,36 @@ impl Grants {
 /// What a grant gives to a call.
 pub(crate) trait Granted: Sized {
     /// The same, as a part of the call's unit of work. `None`: it cannot be one.
-    fn over(self, unit: &Unit) -> Option<Self>;
+    fn over(self, unit: &Unit, identity: &Arc<Identity>) -> Option<Self>;
 }
 
 impl Granted for Store {
-    fn over(self, unit: &Unit) -> Option<Self> {
+    fn over(self, unit: &Unit, _: &Arc<Identity>) -> Option<Self> {
         Some(Self { store: self.store.over(&unit.engine()), ..self })
     }
 }
 
 impl Granted for Topic {
-    fn over(self, unit: &Unit) -> Option<Self> {
+    fn over(self, unit: &Unit, _: &Arc<Identity>) -> Option<Self> {
         Some(Self { publisher: self.publisher.over(&unit.engine()), ..self })
     }
 }
 
 impl Granted for Output {
-    fn over(self, unit: &Unit) -> Option<Self> {
-        Some(Self { output: self.output.over(&unit.engine())?, ..self })
+    fn over(self, unit: &Unit, identity: &Arc<Identity>) -> Option<Self> {
+        Some(Self { output: self.output.over(&unit.engine(), identity)?, ..self })
     }
 }
 
 impl Granted for Arc<dyn jobs::Scheduler> {
-    fn over(self, unit: &Unit) -> Option<Self> {
+    fn over(self, unit: &Unit, _: &Arc<Identity>) -> Option<Self> {
         Some(jobs::Scheduler::over(&*self, &unit.engine()))
     }
 }
 
 impl Granted for Target {
     /// Whoever answers is told of the caller's unit, and joins it.
-    fn over(self, _: &Unit) -> Option<Self> {
+    fn over(self, _: &Unit, _: &Arc<Identity>) -> Option<Self> {
         Some(self)
     }
 }

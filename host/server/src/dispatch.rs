@@ -81,10 +81,15 @@ impl<'a> Occasion<'a> {
 }
 
 impl Dispatcher {
+    /// When a call that begins now ends at the latest.
+    fn deadline(&self, target: &Target, occasion: &Occasion<'_>) -> Timestamp {
+        let own = self.clock.now() + target.micrologic.limits().wall_time;
+        occasion.deadline.map_or(own, |deadline| deadline.min(own))
+    }
+
     /// Gives a call its identity.
     pub fn identify(&self, target: &Target, occasion: Occasion<'_>) -> Arc<Identity> {
-        let own = self.clock.now() + target.micrologic.limits().wall_time;
-        let deadline = occasion.deadline.map_or(own, |deadline| deadline.min(own));
+        let deadline = self.deadline(target, &occasion);
         let mut identity = Identity::new(
             target.tenant.clone(),
             target.app.clone(),
@@ -115,18 +120,18 @@ impl Dispatcher {
         permit: OwnedSemaphorePermit,
         call: impl Future<Output = Result<T, Fault>>,
     ) -> Result<T, Fault> {
-        let mut running = self.begin(target, identity, permit);
+        let mut running = self.begin(target, identity.clone(), permit);
         let outcome = call.await;
         running.ended(outcome.as_ref().map(drop));
         outcome
     }
 
-    fn begin(&self, target: &Arc<Target>, identity: &Arc<Identity>, permit: OwnedSemaphorePermit) -> Running {
+    fn begin(&self, target: &Arc<Target>, identity: Arc<Identity>, permit: OwnedSemaphorePermit) -> Running {
         self.metrics.began(&target.calls);
         Running {
             metrics: self.metrics.clone(),
             target: target.clone(),
-            identity: identity.clone(),
+            identity,
             began: began(),
             is_over: false,
             _held: (permit, self.shutdown.tasks().token()),
@@ -138,6 +143,7 @@ impl Dispatcher {
 struct Running {
     metrics: Arc<Metrics>,
     target: Arc<Target>,
+    /// Of the last run, if there are several: its id is the one that is answered with.
     identity: Arc<Identity>,
     began: Instant,
     is_over: bool,
@@ -169,10 +175,15 @@ impl Drop for Running {
 fn log(identity: &Identity, fault: &Fault) {
     let Identity { tenant, app, component, call, attempt, .. } = identity;
     let (kind, detail) = (fault.kind.as_str(), fault.detail.as_str());
-    if fault.kind == Kind::Cancelled {
-        tracing::debug!(%tenant, %app, %component, %call, attempt, fault = kind, detail, "call ended early");
-    } else {
-        tracing::error!(%tenant, %app, %component, %call, attempt, fault = kind, detail, "call failed");
+    match fault.kind {
+        Kind::Cancelled => {
+            tracing::debug!(%tenant, %app, %component, %call, attempt, fault = kind, detail, "call ended early");
+        }
+        // Nobody is at fault: there are more calls for the key than can be carried out.
+        Kind::Conflict => {
+            tracing::warn!(%tenant, %app, %component, %call, attempt, fault = kind, detail, "call failed");
+        }
+        _ => tracing::error!(%tenant, %app, %component, %call, attempt, fault = kind, detail, "call failed"),
     }
 }
 

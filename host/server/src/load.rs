@@ -19,6 +19,7 @@ mod grants;
 mod handlers;
 mod imports;
 pub mod links;
+mod outside;
 mod soon;
 mod source;
 
@@ -123,7 +124,9 @@ pub fn limits(of: &manifest::Limits) -> mecha_runtime::limits::Limits {
         random,
         held_body,
         invoke_payload,
-        ..
+        // They bind the transaction around a call.
+        transaction_entries: _,
+        transaction_size: _,
     } = *of;
     let wall_time: Duration = wall_time;
     mecha_runtime::limits::Limits {

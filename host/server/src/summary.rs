@@ -10,6 +10,7 @@ use crate::{
     print::{err, out},
 };
 
+mod atomic;
 mod calls;
 mod component;
 mod events;

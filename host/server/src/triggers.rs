@@ -5,6 +5,7 @@ pub mod files;
 pub mod http;
 pub mod ingress;
 pub mod jobs;
+pub mod outbox;
 pub mod reply;
 pub mod sink;
 pub mod webhook;

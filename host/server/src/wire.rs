@@ -6,6 +6,7 @@
 //! | [`events`] | topics, and the groups that take from them |
 //! | `atomic` | what atomic calls need
 //! | [`bindings`] | outputs, and the inputs that come by files and webhooks |
+//! | `outbox` | what atomic calls put off until after their commit
 //! | [`pumps`] | what runs beside HTTP: subscriptions, schedules, folders |
 
 use std::{
@@ -19,6 +20,7 @@ use cap_std::{ambient_authority, fs::Dir};
 use mecha_backends::{embedded, memory};
 use mecha_manifest::{self as manifest, App, HostPattern, OutboundScheme, StoreKind, TopicKind};
 use mecha_primitives::{
+    bindings::Output,
     commit::Engine,
     idempotency::Guard,
     jobs::{Jobs, component_account},
@@ -50,10 +52,12 @@ use crate::{
 mod atomic;
 pub mod bindings;
 pub mod events;
+mod outbox;
 pub mod pumps;
 mod stores;
 
 use events::Events;
+use outbox::Outboxes;
 use pumps::Pumps;
 use stores::Stores;
 
@@ -96,7 +100,9 @@ pub fn wire(loaded: &Loaded, host: &Host<'_>) -> anyhow::Result<Wired> {
         embedded: embedded.clone().map(|engine| Arc::new(engine) as Arc<dyn Engine>),
         memory: Arc::new(memory::Engine::new(host.services.clock.clone())),
     };
-    let events = Arc::new(Events::new(app, &engines, (&host.services.clock, &host.services.lots))?);
+    let sources = (&host.services.clock, &host.services.lots);
+    let (events, outboxes) = events(app, &engines, sources)?;
+    let events = Arc::new(events);
     let board = Arc::new(Switchboard::new(host.dispatcher.clone()));
     let outputs = bindings::outputs(app, &loaded.folder, &host.services)?;
     let conflicts = Arc::<Conflicts>::default();
@@ -108,7 +114,8 @@ pub fn wire(loaded: &Loaded, host: &Host<'_>) -> anyhow::Result<Wired> {
         board: &board,
         conflicts: &conflicts,
         in_flight: Guard::default(),
-        outputs,
+        outboxes: &outboxes,
+        outputs: &outputs,
     };
     let stores = Stores::new(app, &host.services, &engines);
     let (mut targets, mut jobs) = (HashMap::new(), vec![]);
@@ -127,10 +134,25 @@ pub fn wire(loaded: &Loaded, host: &Host<'_>) -> anyhow::Result<Wired> {
         targets.insert(meta.name.clone(), Arc::new(target));
     }
     board.connect(targets.clone());
-    let pumps = Pumps::new(app, loaded, &host.dispatcher, &events, &engines, &targets, jobs)?;
+    let mut pumps = Pumps::new(app, loaded, &host.dispatcher, &events, &engines, &targets, jobs)?;
+    pumps.carry(&outboxes, &events, &outputs);
     let routes = wiring.routes(&targets)?;
     let engines = embedded.map(|engine| (host.tenant.clone(), engine)).into_iter().collect();
     Ok(Wired { live: Live { routes: Table::new(routes), engines }, data, events, board, conflicts, pumps })
+}
+
+/// The app's topics and subscriptions, with those of the host's own.
+///
+/// # Errors
+/// If one cannot be made.
+pub(crate) fn events(
+    app: &App,
+    engines: &Engines,
+    sources: events::Sources<'_>,
+) -> anyhow::Result<(Events, Outboxes)> {
+    let mut events = Events::new(app, engines, sources)?;
+    let outboxes = Outboxes::new(app, engines, sources, &mut events)?;
+    Ok((events, outboxes))
 }
 
 /// The engine of the app's embedded storage.
@@ -146,7 +168,7 @@ fn engine(data: &DataDir, app: &App, host: &Host<'_>) -> embedded::Engine {
 fn needs_directory(loaded: &Loaded) -> bool {
     let app = &loaded.app;
     let is_asked =
-        |component: &manifest::Component| !component.callers.is_empty() || app.has_atomic_calls(component);
+        |component: &manifest::Component| !component.callers.is_empty() || app.has_atomic(component);
     needs_engine(loaded) || !app.topics.is_empty() || app.components.iter().any(is_asked)
 }
 
@@ -167,9 +189,9 @@ fn keeps_jobs(app: &App) -> bool {
 }
 
 /// Whether marks of consumed inputs, or answers by their keys, are on disk.
-fn keeps_answers(app: &App) -> bool {
+pub fn keeps_answers(app: &App) -> bool {
     let routes = |component: &manifest::Component| {
-        component.routes.iter().any(|route| route.idempotency.is_some()) || app.has_atomic_calls(component)
+        component.routes.iter().any(|route| route.idempotency.is_some()) || app.has_atomic(component)
     };
     app.components.iter().any(|component| !app.is_in_memory(component) && routes(component))
 }
@@ -184,7 +206,8 @@ struct Wiring<'a> {
     conflicts: &'a Arc<Conflicts>,
     /// Idempotency keys of requests that are being carried out.
     in_flight: Guard,
-    outputs: BTreeMap<name::Binding, Arc<dyn mecha_primitives::bindings::Output>>,
+    outboxes: &'a Outboxes,
+    outputs: &'a BTreeMap<name::Binding, Arc<dyn Output>>,
 }
 
 impl Wiring<'_> {
@@ -200,7 +223,7 @@ impl Wiring<'_> {
             private: if self.loaded.bare { stores.private(meta) } else { None },
             topics: self.topics(meta),
             targets: meta.invoke.iter().map(|grant| self.target(grant)).collect(),
-            outputs: meta.outputs.iter().filter_map(|grant| self.output(grant)).collect(),
+            outputs: meta.outputs.iter().filter_map(|grant| self.output(meta, grant)).collect(),
             scheduler: scheduler.map(|jobs| jobs as Arc<dyn mecha_primitives::jobs::Scheduler>),
             outbound: meta.outbound.iter().map(destination).collect(),
             env: meta.env.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
@@ -233,9 +256,11 @@ impl Wiring<'_> {
         grants::Target { component: grant.component.clone(), methods, invoker: self.board.clone() }
     }
 
-    fn output(&self, grant: &manifest::OutputGrant) -> Option<grants::Output> {
+    fn output(&self, meta: &manifest::Component, grant: &manifest::OutputGrant) -> Option<grants::Output> {
         let operations = allowed(&grant.operations);
         let output = self.outputs.get(&grant.output)?.clone();
+        let sources = (&self.host.services.clock, &self.host.services.lots);
+        let output = self.outboxes.wrapped(&self.loaded.app, meta, grant, output, sources);
         Some(grants::Output { name: grant.output.clone(), output, operations })
     }
 
@@ -300,6 +325,11 @@ impl Wiring<'_> {
         }
         Ok(routes)
     }
+}
+
+/// What the manifest says of a component.
+fn meta_of<'a>(app: &'a App, name: &name::Component) -> Option<&'a manifest::Component> {
+    app.components.iter().find(|component| component.name == *name)
 }
 
 /// The names that are allowed; `None`: all.

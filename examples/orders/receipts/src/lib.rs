@@ -1,8 +1,8 @@
 //! Receives orders, asks what they cost, and writes a receipt for each.
 
 use mecha_guest::{
-    bindings::{self, Output, Request},
-    events::{Delivery, Event, Nack, Subscriber},
+    bindings::{Output, Request},
+    events::{Delivery, Nack, Subscriber},
 };
 use serde::Deserialize;
 
@@ -25,7 +25,11 @@ impl Subscriber for Receipts {
             Refusal::UnknownItem(item) => Nack::reject(format!("`{item}` has no price")),
             Refusal::Unavailable(_) => Nack::retry(),
         })?;
-        write(&delivery.event, &receipt(&order, cents))
+        // It is written when this call is committed.
+        let path = format!("{}.txt", order.id);
+        Output::open("receipts")?
+            .invoke(&Request::text("create", receipt(&order, cents)).meta("path", path))?;
+        Ok(())
     }
 }
 
@@ -41,17 +45,6 @@ struct Order {
 fn receipt(order: &Order, cents: u64) -> String {
     let (whole, rest) = (cents / 100, cents % 100);
     format!("order {}: {} x {} = {whole}.{rest:02}\n", order.id, order.quantity, order.item)
-}
-
-/// An event may be delivered again after its receipt was written, if the host died before it could settle it. So
-/// the file has the event's id for a name, and a file that is there already is a receipt that is written already.
-fn write(event: &Event, receipt: &str) -> Result<(), Nack> {
-    let request = Request::text("create", receipt).meta("path", format!("{}.txt", event.id));
-    match Output::open("receipts")?.invoke(&request) {
-        Ok(_) => Ok(()),
-        Err(bindings::Error::Rejected { code, .. }) if code == "exists" => Ok(()),
-        Err(error) => Err(error.into()),
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use mecha_guest::{
     events::{Message, Topic},
     http::{Error, Handler, Method, Request, Response},
     json::{Value, json},
-    state::{self, Options, Store},
+    state::Store,
 };
 use serde::{Deserialize, Serialize};
 
@@ -24,10 +24,10 @@ impl Handler for Web {
 
 mecha_guest::http::export!(Web);
 
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Order {
-    /// Chosen by who orders, so that an order which is sent twice is one order.
+    /// Chosen by who orders.
     id: String,
     item: String,
     quantity: u32,
@@ -37,19 +37,13 @@ fn place(request: &Request) -> Result<Response, Error> {
     let order: Order = request.json_within(16 << 10)?;
     check(&order)?;
     let store = Store::open("orders")?;
-    let status = match store.set_json_with(&order.id, &order, Options::new().if_absent()) {
-        Ok(_) => 201,
-        // Sent twice, or the first time ended between the store and the topic.
-        Err(state::Error::Conflict(_)) if store.get_json(&order.id)?.as_ref() == Some(&order) => 200,
-        Err(state::Error::Conflict(_)) => return Err(Error::status(409, "another order has that id")),
-        Err(error) => return Err(error.into()),
-    };
-    // The order and its event are two writes, and the host may die between them. Then the client has no answer and
-    // sends the order again, so it is published again; the id of the event is that of the order, so that the
-    // topic takes it once.
+    if store.exists(&order.id)? {
+        return Err(Error::status(409, "another order has that id"));
+    }
+    store.set_json(&order.id, &order)?;
     let placed = Message::json("order.placed", &order)?.id(&order.id).subject(&order.id).key(&order.id);
     Topic::open("orders")?.publish(&placed)?;
-    Ok(Response::json(&order)?.status(status).header("location", format!("/orders/{}", order.id)))
+    Ok(Response::json(&order)?.status(201).header("location", format!("/orders/{}", order.id)))
 }
 
 fn check(order: &Order) -> Result<(), Error> {

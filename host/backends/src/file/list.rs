@@ -60,6 +60,7 @@ impl Page {
             data: Some(json.to_string().into()),
             content_type: Some("application/json".into()),
             metadata,
+            ..Response::default()
         })
     }
 

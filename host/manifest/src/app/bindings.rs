@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mecha_primitives::{delivery::Retry, name};
 
-use super::{Allowed, EnvValue, Route, Secret, Span, Spanned};
+use super::{Allowed, EnvValue, Outside, Route, Secret, Span, Spanned};
 use crate::{pattern::FilePattern, url::Url};
 
 /// Something outside of the host that components may be granted.
@@ -80,6 +80,8 @@ pub struct OutputGrant {
     pub output: name::Binding,
     /// Of those that the output offers.
     pub operations: Allowed,
+    /// Never `Safe`.
+    pub outside: Outside,
     pub at: Span,
 }
 
@@ -90,7 +92,7 @@ pub struct Input {
     pub kind: InputKind,
     /// A component of the app.
     pub to: Spanned<name::Component>,
-    /// Whether the calls are atomic. `None`: as the component says.
+    /// `None`: as the component says.
     pub atomic: Option<bool>,
     pub at: Span,
 }

@@ -108,7 +108,7 @@ pub struct Subscription {
     pub retry: Retry,
     /// A topic of the app that takes what is given up. `None`: it is discarded.
     pub dead_letter: Option<Spanned<name::Topic>>,
-    /// Whether the calls are atomic. `None`: as the component says.
+    /// `None`: as each component says. Never given if no component gets events.
     pub atomic: Option<bool>,
     /// Of its name.
     pub at: Span,

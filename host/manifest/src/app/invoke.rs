@@ -2,13 +2,15 @@
 
 use mecha_primitives::name;
 
-use super::{Span, Spanned};
+use super::{Outside, Span, Spanned};
 
 /// That a component may call another, which lets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvokeGrant {
     pub component: name::Component,
     pub methods: Allowed,
+    /// Never `Safe`.
+    pub outside: Outside,
     pub at: Span,
 }
 
@@ -36,6 +38,8 @@ pub struct Link {
     /// A WIT interface, with or without its version: `acme:pricing/quotes@1.0.0`.
     pub interface: String,
     pub component: Spanned<name::Component>,
+    /// Never `Safe`.
+    pub outside: Outside,
     /// Of the interface.
     pub at: Span,
 }

@@ -19,7 +19,7 @@ pub struct Schedule {
     pub content_type: Option<String>,
     pub missed: Missed,
     pub retry: Retry,
-    /// Whether the calls are atomic. `None`: as the component says.
+    /// `None`: as the component says.
     pub atomic: Option<bool>,
     /// Of its name.
     pub at: Span,

@@ -107,6 +107,9 @@ pub(super) struct Input {
     /// Of `file`: files in work at once.
     #[schemars(default, with = "u32", range(min = 1, max = 1000), extend("default" = 1))]
     concurrency: Option<u32>,
+    /// Its calls are transactions; as the component says by default.
+    #[schemars(default, with = "bool", skip_serializing_if = "Option::is_none")]
+    atomic: Option<bool>,
 }
 
 #[derive(JsonSchema)]

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 
-use super::{Name, Route, Size, Time, bindings::Headers};
+use super::{Name, Path, Size, Time, bindings::Headers};
 
 /// Names with dots between them; at most 63 characters.
 #[derive(JsonSchema, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,11 +51,27 @@ pub(super) struct FullTopic {
     #[schemars(default, with = "TimeOrOff", extend("default" = "10m"))]
     deduplicate: Option<TimeOrOff>,
     /// Where CloudEvents come in over HTTP: an exact path.
-    #[schemars(default, with = "Route")]
-    http: Option<Route>,
+    #[schemars(default, with = "ExactRoute")]
+    http: Option<ExactRoute>,
     /// The CloudEvents type of what is published without one.
     #[schemars(default, with = "String", extend("default" = "mecha.event.v1"))]
     r#type: Option<String>,
+}
+
+/// A path, or a path with a host, of the host's own.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum ExactRoute {
+    Path(Path),
+    Full(FullExactRoute),
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct FullExactRoute {
+    path: Path,
+    #[schemars(default, skip_serializing_if = "Option::is_none", with = "String")]
+    host: Option<String>,
 }
 
 #[derive(JsonSchema)]
@@ -152,6 +168,9 @@ pub(super) struct Subscription {
     /// A topic for what is given up, or `off`.
     #[schemars(default, with = "TopicName", extend("default" = "dead-letters"))]
     dead_letter: Option<TopicName>,
+    /// Calls of components for it are transactions; as each component says by default.
+    #[schemars(default, with = "bool", skip_serializing_if = "Option::is_none")]
+    atomic: Option<bool>,
 }
 
 #[derive(JsonSchema)]
@@ -275,6 +294,9 @@ pub(super) struct Schedule {
     missed: Option<Missed>,
     #[schemars(default, with = "Retry")]
     retry: Option<Retry>,
+    /// Its runs are transactions; as the component says by default.
+    #[schemars(default, with = "bool", skip_serializing_if = "Option::is_none")]
+    atomic: Option<bool>,
 }
 
 /// What happens to times that passed while the host was down.

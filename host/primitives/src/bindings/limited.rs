@@ -34,7 +34,7 @@ impl<O: Output + ?Sized> Limited<O> {
         Self { limits, inner }
     }
 
-    fn check(&self, request: &Request) -> Result<(), Error> {
+    fn within(&self, request: &Request) -> Result<(), Error> {
         if request.data.len() as u64 > self.limits.request {
             return Err(Error::TooLarge(self.limits.request));
         }
@@ -63,8 +63,17 @@ impl<O: Output + ?Sized> Output for Limited<O> {
         self.inner.operations()
     }
 
+    fn check(&self, request: &Request) -> Result<(), Error> {
+        self.within(request)?;
+        self.inner.check(request)
+    }
+
+    async fn is_there(&self, request: &Request) -> bool {
+        self.inner.is_there(request).await
+    }
+
     async fn invoke(&self, request: Request) -> Result<Response, Error> {
-        self.check(&request)?;
+        self.within(&request)?;
         let response = self.inner.invoke(request).await?;
         let data = response.data.as_ref().map_or(0, |data| data.len() as u64);
         if data > self.limits.response {

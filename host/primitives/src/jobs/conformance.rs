@@ -22,11 +22,13 @@ mod ends;
 mod missed;
 mod runs;
 mod schedules;
+mod units;
 
 pub use ends::*;
 pub use missed::*;
 pub use runs::*;
 pub use schedules::*;
+pub use units::*;
 
 /// An empty engine, and the clock that it goes by.
 pub trait Fixture {
@@ -63,6 +65,9 @@ macro_rules! jobs_conformance {
             jobs_survive_their_process,
             a_definition_is_reconciled,
             a_change_is_heard,
+            a_unit_changes_jobs_with_its_commit,
+            a_unit_settles_a_run_with_its_commit,
+            a_settled_run_may_change_its_job,
         }
     };
     (@names [] $($law:ident,)*) => { [$(stringify!($law)),*] };

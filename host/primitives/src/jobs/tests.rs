@@ -16,7 +16,9 @@ use super::{
 };
 use crate::{
     clock::{ManualClock, Timestamp},
-    commit::{Action, Batch, Budget, Committed, Engine, Error, Record, Slice, Snapshot, Span, Version},
+    commit::{
+        Action, Batch, Budget, Check, Committed, Engine, Error, Record, Seen, Slice, Snapshot, Span, Version,
+    },
     delivery::{Retry, Source as _},
     name,
     random::Seeded,
@@ -77,6 +79,19 @@ impl Engine for Mapped {
     async fn commit(&self, batch: Batch) -> Result<Committed, Error> {
         let mut map = self.0.lock().unwrap();
         let mut next = map.clone();
+        let version = |key: &Bytes| map.get(key).map(|record| record.version);
+        if let Some(Check { key, .. }) =
+            batch.checks.iter().find(|check| !check.expect.holds(version(&check.key)))
+        {
+            return Err(Error::Stale { key: key.clone() });
+        }
+        for Seen { span, records } in batch.spans {
+            let end = span.end.expect("jobs always have an end");
+            let found = map.range(span.start.clone()..end).map(|(key, record)| (key.clone(), record.version));
+            if !found.eq(records) {
+                return Err(Error::Stale { key: span.start });
+            }
+        }
         for (index, change) in batch.changes.into_iter().enumerate() {
             let found = next.get(&change.key).map(|record| record.version);
             if change.expect.is_some_and(|expect| !expect.holds(found)) {

@@ -31,11 +31,13 @@ mod ends;
 mod order;
 mod publications;
 mod troubled;
+mod units;
 
 pub use deliveries::*;
 pub use ends::*;
 pub use order::*;
 pub use publications::*;
+pub use units::*;
 
 /// An empty engine, and the clock that it goes by.
 pub trait Fixture {
@@ -58,10 +60,15 @@ macro_rules! pubsub_conformance {
             a_publisher_waits_for_room,
             the_oldest_make_room,
             who_does_not_match_costs_nothing,
+            a_unit_publishes_with_its_commit,
+            a_unit_finds_room_as_a_publisher_does,
             an_event_is_leased_once,
             a_lease_that_ran_out_goes_on,
             what_was_not_settled_comes_again,
             a_stale_lease_settles_nothing,
+            a_unit_settles_with_its_commit,
+            a_unit_without_its_lease_does_nothing,
+            a_unit_of_which_nobody_knows_is_told,
             a_settlement_is_told_in_the_end,
             a_lease_of_nobody_is_no_attempt,
             order_holds_per_key,

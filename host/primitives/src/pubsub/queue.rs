@@ -60,6 +60,9 @@ pub struct Options {
 /// - A lease that has run out goes to another attempt, and counts.               `a_lease_that_ran_out_goes_on`
 /// - Settled is settled, across restarts; all else comes again.                  `what_was_not_settled_comes_again`
 /// - A lease that went to another attempt settles nothing.                       `a_stale_lease_settles_nothing`
+/// - In a unit of work it is settled with the commit, or not at all.             `a_unit_settles_with_its_commit`
+/// - A unit whose lease has gone does nothing.                                   `a_unit_without_its_lease_does_nothing`
+/// - Of a unit of which nobody knows, settling once more tells.                  `a_unit_of_which_nobody_knows_is_told`
 /// - A settlement of which nobody knows is told when it is tried again.          `a_settlement_is_told_in_the_end`
 /// - A lease of which nobody knows is not counted as an attempt.                 `a_lease_of_nobody_is_no_attempt`
 /// - With one key: in the order of publication, one at a time, retries included. `order_holds_per_key`
@@ -186,7 +189,7 @@ impl Queue {
         engine: &Arc<dyn Engine>,
         delivery: &Delivery,
     ) -> Result<Settled, commit::Error> {
-        self.settle_lease_over(&**engine, &delivery.leased).await
+        self.settle_delivery_over(&**engine, delivery).await
     }
 
     /// When the next entry may be due, if nothing changes.

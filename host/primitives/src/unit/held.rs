@@ -1,9 +1,14 @@
 //! What a unit remembers and holds back: within bounds, and back to a savepoint.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    ops::Bound,
+    sync::Arc,
+};
 
 use bytes::Bytes;
 
+use super::savepoints::Level;
 use crate::{
     clock::Timestamp,
     commit::{Action, Batch, Change, Check, Error, Expect, Quota, Record, Room, Seen, Span, Version},
@@ -38,13 +43,6 @@ pub(super) enum Write {
 }
 
 impl Write {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Put(record) => record.value.len() + ENTRY,
-            Self::Delete | Self::Add { .. } => ENTRY,
-        }
-    }
-
     fn change(self, key: Bytes) -> Change {
         let action = match self {
             Self::Put(record) => Action::Put(record),
@@ -61,34 +59,40 @@ impl Write {
 /// What an entry takes beside its key and value, in bytes.
 const ENTRY: usize = 64;
 
-/// A place to come back to.
-pub(super) struct Mark {
-    undo: usize,
-    appended: usize,
-    acts: usize,
+/// What a write takes.
+pub(super) fn size(key: &[u8], write: &Write) -> usize {
+    let value = match write {
+        Write::Put(record) => record.value.len() + record.media_type.as_ref().map_or(0, |text| text.len()),
+        Write::Delete | Write::Add { .. } => 0,
+    };
+    key.len() + value + ENTRY
 }
 
-type Act = Box<dyn FnOnce() + Send>;
+pub(super) type Act = Box<dyn FnOnce() + Send>;
 pub(super) type Rooms = BTreeMap<Bytes, Arc<dyn Room>>;
 
 pub(super) struct Held {
     bounds: Bounds,
-    entries: usize,
-    bytes: usize,
-    /// Keys that were read, as the engine had them.
-    reads: BTreeMap<Bytes, Option<Version>>,
+    pub(super) entries: usize,
+    pub(super) bytes: usize,
+    /// Keys that were read, and what must still be so of them.
+    reads: BTreeMap<Bytes, Expect>,
     spans: Vec<Seen>,
     /// In order, so that the same unit always makes the same batch.
-    writes: BTreeMap<Bytes, Write>,
+    pub(super) writes: BTreeMap<Bytes, Write>,
     /// What nobody can read through the unit: appends and countdowns, in their order.
-    appended: Vec<Change>,
+    pub(super) appended: Vec<Change>,
     ordinals: u32,
     quotas: BTreeMap<Bytes, u64>,
     pub(super) rooms: Rooms,
     pub(super) acts: Vec<Act>,
-    /// What was overwritten, while there is a savepoint.
-    undo: Vec<(Bytes, Option<Write>)>,
-    savepoints: usize,
+    /// There were more acts than may be kept: what needs them must not happen.
+    overfull: bool,
+    /// Its commit has begun: what comes now comes too late.
+    over: bool,
+    /// One for each open savepoint, the innermost last.
+    pub(super) levels: Vec<Level>,
+    pub(super) marks: u64,
 }
 
 impl Held {
@@ -105,8 +109,10 @@ impl Held {
             quotas: BTreeMap::new(),
             rooms: BTreeMap::new(),
             acts: vec![],
-            undo: vec![],
-            savepoints: 0,
+            overfull: false,
+            over: false,
+            levels: vec![],
+            marks: 0,
         }
     }
 
@@ -118,35 +124,48 @@ impl Held {
         self.writes.get(key)
     }
 
-    /// The writes within a span, in the order of their keys.
-    pub(super) fn writes_in(&self, span: &Span) -> Vec<(Bytes, Write)> {
-        let is_before_end = |key: &Bytes| span.end.as_ref().is_none_or(|end| key < end);
-        let from_start = self.writes.range(span.start.clone()..);
-        from_start
-            .take_while(|(key, _)| is_before_end(key))
-            .map(|(key, write)| (key.clone(), write.clone()))
-            .collect()
+    /// The writes within a span, in its order.
+    pub(super) fn writes_in(&self, span: &Span) -> Box<dyn Iterator<Item = (&Bytes, &Write)> + '_> {
+        if span.end.as_ref().is_some_and(|end| *end <= span.start) {
+            return Box::new(std::iter::empty());
+        }
+        let end = span.end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let within = self.writes.range::<[u8], _>((Bound::Included(&*span.start), end));
+        if span.reverse { Box::new(within.rev()) } else { Box::new(within) }
     }
 
     /// Remembers that a key was read.
     pub(super) fn remember(&mut self, key: &[u8], found: Option<Version>) -> Result<(), Error> {
-        if self.reads.contains_key(key) {
+        let expect = found.map_or(Expect::Absent, Expect::Version);
+        if let Some(known) = self.reads.get_mut(key) {
+            // It may have been known only that it is there.
+            *known = expect;
             return Ok(());
         }
         self.take(1, key.len() + ENTRY)?;
-        self.reads.insert(Bytes::copy_from_slice(key), found);
+        self.reads.insert(Bytes::copy_from_slice(key), expect);
         Ok(())
     }
 
-    /// Remembers that a span was listed.
-    pub(super) fn remember_span(&mut self, seen: Seen) -> Result<(), Error> {
-        let keys: usize = seen.records.iter().map(|(key, _)| key.len() + ENTRY).sum();
-        self.take(1 + seen.records.len(), ENTRY + keys)?;
-        self.spans.push(seen);
+    /// Remembers that a span was listed, and that there was more behind it: this key at least.
+    pub(super) fn remember_span(&mut self, seen: Option<Seen>, behind: Option<Bytes>) -> Result<(), Error> {
+        let behind = behind.filter(|key| !self.reads.contains_key(key));
+        let (mut entries, mut bytes) = (0, 0);
+        if let Some(seen) = &seen {
+            entries += 1 + seen.records.len();
+            bytes += ENTRY + seen.records.iter().map(|(key, _)| key.len() + ENTRY).sum::<usize>();
+        }
+        if let Some(key) = &behind {
+            entries += 1;
+            bytes += key.len() + ENTRY;
+        }
+        self.take(entries, bytes)?;
+        self.spans.extend(seen);
+        self.reads.extend(behind.map(|key| (key, Expect::Present)));
         Ok(())
     }
 
-    /// Holds what a batch changes.
+    /// Holds what a batch changes, or nothing of it.
     pub(super) fn hold(
         &mut self,
         writes: BTreeMap<Bytes, Write>,
@@ -155,21 +174,25 @@ impl Held {
     ) -> Result<(), Error> {
         let (mut entries, mut bytes, mut freed) = (appended.len(), weight(&appended), 0);
         for (key, write) in &writes {
-            bytes += key.len() + write.bytes();
+            bytes += size(key, write);
             match self.writes.get(key) {
-                Some(old) => freed += key.len() + old.bytes(),
+                // What a savepoint comes back to is held besides.
+                Some(_) if self.is_to_come_back(key) => entries += 1,
+                Some(old) => freed += size(key, old),
                 None => entries += 1,
             }
         }
-        self.bytes -= freed.min(self.bytes);
+        self.bytes -= freed;
         if let Err(error) = self.take(entries, bytes) {
             self.bytes += freed;
             return Err(error);
         }
         for (key, write) in writes {
             let old = self.writes.insert(key.clone(), write);
-            if self.savepoints > 0 {
-                self.undo.push((key, old));
+            if let Some(level) = self.levels.last_mut()
+                && let Entry::Vacant(first) = level.before.entry(key)
+            {
+                first.insert(old);
             }
         }
         self.append(appended);
@@ -182,20 +205,37 @@ impl Held {
 
     /// Ordinals of one batch begin anew with each; those of a unit must not meet.
     fn append(&mut self, appended: Vec<Change>) {
-        let first = self.ordinals;
+        let ordinal_of = |change: &Change| match &change.action {
+            Action::Append { ordinal, .. } => Some(*ordinal),
+            _ => None,
+        };
+        let given: BTreeSet<u32> = appended.iter().filter_map(ordinal_of).collect();
+        let renumbered: BTreeMap<u32, u32> = given.into_iter().zip(self.ordinals..).collect();
+        self.ordinals = renumbered.values().last().map_or(self.ordinals, |last| last.saturating_add(1));
         for mut change in appended {
             if let Action::Append { ordinal, .. } = &mut change.action {
-                *ordinal = ordinal.saturating_add(first);
-                self.ordinals = self.ordinals.max(ordinal.saturating_add(1));
+                *ordinal = renumbered.get(ordinal).copied().unwrap_or(*ordinal);
             }
             self.appended.push(change);
         }
     }
 
+    /// Keeps an act for later. There may be as many as entries, together with these.
+    pub(super) fn act(&mut self, act: Act) {
+        if self.acts.len() < self.bounds.entries {
+            self.acts.push(act);
+        } else {
+            self.overfull = true;
+        }
+    }
+
     fn take(&mut self, entries: usize, bytes: usize) -> Result<(), Error> {
-        let (entries, bytes) = (self.entries + entries, self.bytes + bytes);
-        if entries > self.bounds.entries {
-            return Err(Error::Held { what: "entries", max: self.bounds.entries });
+        if self.over {
+            return Err(Error::Unavailable("the call is over".into()));
+        }
+        let (entries, bytes) = (self.entries.saturating_add(entries), self.bytes.saturating_add(bytes));
+        if entries.saturating_add(self.acts.len()) > self.bounds.entries {
+            return Err(self.full());
         }
         if bytes > self.bounds.bytes {
             return Err(Error::Held { what: "bytes", max: self.bounds.bytes });
@@ -204,45 +244,30 @@ impl Held {
         Ok(())
     }
 
-    pub(super) fn mark(&mut self) -> Mark {
-        self.savepoints += 1;
-        Mark { undo: self.undo.len(), appended: self.appended.len(), acts: self.acts.len() }
+    fn full(&self) -> Error {
+        Error::Held { what: "entries", max: self.bounds.entries }
     }
 
-    pub(super) fn keep(&mut self, _: &Mark) {
-        self.savepoints -= 1;
-        if self.savepoints == 0 {
-            self.undo.clear();
+    /// What it changes, and where it began to list: with these it may be in somebody's way.
+    pub(super) fn wanted(&self) -> impl Iterator<Item = &Bytes> {
+        self.writes.keys().chain(self.spans.iter().map(|seen| &seen.span.start))
+    }
+
+    pub(super) fn spans(&self) -> impl Iterator<Item = &Seen> {
+        self.spans.iter()
+    }
+
+    /// All of it as one batch, and what comes with it. Nothing can be held hereafter.
+    pub(super) fn finish(&mut self) -> Result<(Batch, Rooms, Vec<Act>), Error> {
+        let ended = Self { over: true, ..Self::new(self.bounds) };
+        let held = std::mem::replace(self, ended);
+        if held.over {
+            return Err(Error::Unavailable("the call is over".into()));
         }
-    }
-
-    /// Goes back to a mark. What was read stays remembered: what was decided by it may have been told.
-    pub(super) fn undo(&mut self, mark: &Mark) {
-        for (key, old) in self.undo.drain(mark.undo..).rev() {
-            let undone = match old {
-                Some(old) => {
-                    self.bytes += key.len() + old.bytes();
-                    self.writes.insert(key.clone(), old)
-                }
-                None => {
-                    self.entries -= 1;
-                    self.writes.remove(&key)
-                }
-            };
-            self.bytes -= undone.map_or(0, |undone| key.len() + undone.bytes()).min(self.bytes);
+        if held.overfull {
+            return Err(self.full());
         }
-        let dropped = self.appended.split_off(mark.appended);
-        self.entries -= dropped.len();
-        self.bytes -= weight(&dropped).min(self.bytes);
-        self.acts.truncate(mark.acts);
-        self.savepoints -= 1;
-    }
-
-    /// All of it as one batch, and what comes with it. Nothing is held hereafter.
-    pub(super) fn finish(&mut self) -> (Batch, Rooms, Vec<Act>) {
-        let held = std::mem::replace(self, Self::new(self.bounds));
-        let expect = |found: Option<Version>| found.map_or(Expect::Absent, Expect::Version);
-        let checks = held.reads.into_iter().map(|(key, found)| Check { key, expect: expect(found) });
+        let checks = held.reads.into_iter().map(|(key, expect)| Check { key, expect });
         let writes = held.writes.into_iter().map(|(key, write)| write.change(key));
         let quotas = held.quotas.into_iter().map(|(account, max_bytes)| Quota { account, max_bytes });
         let batch = Batch {
@@ -251,11 +276,11 @@ impl Held {
             changes: writes.chain(held.appended).collect(),
             quotas: quotas.collect(),
         };
-        (batch, held.rooms, held.acts)
+        Ok((batch, held.rooms, held.acts))
     }
 }
 
-fn weight(appended: &[Change]) -> usize {
+pub(super) fn weight(appended: &[Change]) -> usize {
     let size = |change: &Change| match &change.action {
         Action::Append { record, .. } => record.value.len(),
         Action::Countdown { last, .. } => last.iter().map(|key| key.len() + ENTRY).sum(),

@@ -1,7 +1,5 @@
 //! What is read through a unit: one moment of its engine, with the unit's own writes over it.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -10,7 +8,7 @@ use super::{
     held::Write,
     judge::{added, number},
 };
-use crate::commit::{Budget, Error, Record, Seen, Slice, Snapshot, Span};
+use crate::commit::{Budget, Error, Record, Seen, Slice, Snapshot, Span, Version};
 
 #[async_trait]
 impl Snapshot for Unit {
@@ -29,14 +27,74 @@ impl Snapshot for Unit {
     }
 
     async fn scan(&self, span: &Span, budget: Budget) -> Result<Slice, Error> {
+        let mut page = Page::new(budget);
         let mut rest = span.clone();
-        loop {
-            match self.page(&rest, budget).await? {
-                // All that the engine gave has been deleted by this very unit: what is behind it is looked at.
-                (found, Some(behind)) if found.is_empty() => rest = behind,
-                (found, behind) => return Ok((found, behind.is_some())),
+        // The engine does not know what this unit has deleted, or how large what it has written is: it may take several
+        // looks. Each comes further, if only by what was deleted.
+        while !page.more {
+            let (base, more) = self.base().await?.scan(&rest, page.asked()).await?;
+            let looked = match base.last().filter(|_| more) {
+                Some((last, _)) => up_to(&rest, last),
+                None => rest.clone(),
+            };
+            let is_all = looked == rest;
+            let next = behind(&rest, &looked);
+            self.merge(&mut page, &looked, base);
+            match is_all {
+                true => break,
+                false => rest = next,
             }
         }
+        let Page { found, base, passed, more, witness, .. } = page;
+        let looked = match more {
+            true => passed.map(|last| up_to(span, &last)),
+            false => Some(span.clone()),
+        };
+        self.held().remember_span(looked.and_then(|looked| seen(looked, base)), witness)?;
+        Ok((found, more))
+    }
+}
+
+/// A page as it is put together.
+struct Page {
+    budget: Budget,
+    found: Vec<(Bytes, Record)>,
+    bytes: usize,
+    /// What the engine has there, whatever the unit has made of it.
+    base: Vec<(Bytes, Version)>,
+    /// How far it has come.
+    passed: Option<Bytes>,
+    /// There is more behind it.
+    more: bool,
+    /// The key that shows it, unless the unit itself has written it.
+    witness: Option<Bytes>,
+}
+
+impl Page {
+    fn new(budget: Budget) -> Self {
+        Self { budget, found: vec![], bytes: 0, base: vec![], passed: None, more: false, witness: None }
+    }
+
+    /// What is to be asked of the engine: what is missing, and one that shows whether there is more.
+    fn asked(&self) -> Budget {
+        let missing = self.budget.records.saturating_sub(self.found.len());
+        let bytes = self.budget.bytes.saturating_sub(self.bytes);
+        Budget { records: missing.saturating_add(1), bytes, values: self.budget.values && missing > 0 }
+    }
+
+    /// Takes a record into the page, if there is room for it.
+    fn take(&mut self, key: &Bytes, mut record: Record) -> bool {
+        if !self.budget.values {
+            record.value = Bytes::new();
+        }
+        let bytes = self.bytes.saturating_add(key.len() + record.value.len());
+        let is_full =
+            self.found.len() >= self.budget.records || (bytes > self.budget.bytes && !self.found.is_empty());
+        if !is_full {
+            self.bytes = bytes;
+            self.found.push((key.clone(), record));
+        }
+        !is_full
     }
 }
 
@@ -57,48 +115,51 @@ impl Unit {
     }
 
     /// What a write makes of what the engine holds.
-    fn with(&self, write: Option<&Write>, base: Option<Record>) -> Option<Record> {
-        match write {
-            None => base,
-            Some(Write::Delete) => None,
-            Some(Write::Put(record)) => Some(record.clone()).filter(|record| record.is_live(self.0.now)),
+    pub(super) fn with(&self, write: Option<&Write>, base: Option<Record>) -> Option<Record> {
+        let record = match write {
+            None => return base,
+            Some(Write::Delete) => return None,
+            Some(Write::Put(record)) => record.clone(),
             Some(Write::Add { delta, expires_at, version }) => {
                 // It was seen to be a number when the addition was held, and the moment has not changed since.
                 let old = base.as_ref().and_then(|record| number(&record.value)).unwrap_or(0);
-                Some(added(base.as_ref(), old.saturating_add(*delta), *expires_at, *version))
+                added(base.as_ref(), old.saturating_add(*delta), *expires_at, *version)
             }
-        }
+        };
+        Some(record).filter(|record| record.is_live(self.0.now))
     }
 
-    /// One look at the engine: what is there in the span, as much as the budget allows, and what was not looked at.
-    async fn page(&self, span: &Span, budget: Budget) -> Result<(Vec<(Bytes, Record)>, Option<Span>), Error> {
-        let own = self.held().writes_in(span);
-        // Values are needed where something was added to them.
-        let asked = Budget { records: budget.records.saturating_add(own.len()), ..budget };
-        let (base, more) = self.base().await?.scan(span, asked).await?;
-        let mut looked = span.clone();
-        if let Some((last, _)) = base.last().filter(|_| more) {
-            looked = up_to(span, last);
-        }
-        let mut merged: BTreeMap<Bytes, Record> = base.iter().cloned().collect();
-        for (key, write) in own.into_iter().filter(|(key, _)| is_within(key, &looked)) {
-            if let Some(record) = self.with(Some(&write), merged.remove(&key)) {
-                merged.insert(key, record);
+    /// Goes on with a page by what the engine has in a span, and what the unit has written there.
+    fn merge(&self, page: &mut Page, span: &Span, base: Vec<(Bytes, Record)>) {
+        let held = self.held();
+        let mut own = held.writes_in(span).peekable();
+        let mut base = base.into_iter().peekable();
+        loop {
+            let (theirs, ours) = match (base.peek(), own.peek()) {
+                (None, None) => return,
+                (Some(_), None) => (true, false),
+                (None, Some(_)) => (false, true),
+                (Some((theirs, _)), Some((ours, _))) => {
+                    let order = if span.reverse { (*ours).cmp(theirs) } else { theirs.cmp(ours) };
+                    (order.is_le(), order.is_ge())
+                }
+            };
+            let theirs = base.next_if(|_| theirs);
+            let ours = own.next_if(|_| ours);
+            let Some(key) = theirs.as_ref().map(|(key, _)| key).or(ours.map(|(key, _)| key)).cloned() else {
+                return;
+            };
+            let (version, old) = theirs.map(|(_, record)| (record.version, record)).unzip();
+            if let Some(record) = self.with(ours.map(|(_, write)| write), old)
+                && !page.take(&key, record)
+            {
+                page.more = true;
+                page.witness = ours.is_none().then_some(key);
+                return;
             }
+            page.base.extend(version.map(|version| (key.clone(), version)));
+            page.passed = Some(key);
         }
-        let found = cut(merged, span.reverse, budget);
-        let is_cut = found.1;
-        if let Some((last, _)) = found.0.last().filter(|_| is_cut) {
-            looked = up_to(span, last);
-        }
-        let mut records: Vec<_> = base.into_iter().filter(|(key, _)| is_within(key, &looked)).collect();
-        if span.reverse {
-            records.reverse();
-        }
-        let records = records.into_iter().map(|(key, record)| (key, record.version)).collect();
-        let rest = (more || is_cut).then(|| behind(span, &looked));
-        self.held().remember_span(Seen { span: Span { reverse: false, ..looked }, records })?;
-        Ok((found.0, rest))
     }
 }
 
@@ -106,22 +167,13 @@ fn needs_base(write: Option<&Write>) -> bool {
     matches!(write, None | Some(Write::Add { .. }))
 }
 
-/// As much as the budget allows, and whether there is more.
-fn cut(merged: BTreeMap<Bytes, Record>, reverse: bool, budget: Budget) -> Slice {
-    let ordered: Box<dyn Iterator<Item = _> + Send> =
-        if reverse { Box::new(merged.into_iter().rev()) } else { Box::new(merged.into_iter()) };
-    let (mut found, mut bytes) = (vec![], 0);
-    for (key, mut record) in ordered {
-        if !budget.values {
-            record.value = Bytes::new();
-        }
-        bytes += key.len() + record.value.len();
-        if found.len() == budget.records || (bytes > budget.bytes && !found.is_empty()) {
-            return (found, true);
-        }
-        found.push((key, record));
+/// What is to be remembered of a span. `None`, if no key can be in it.
+fn seen(span: Span, mut records: Vec<(Bytes, Version)>) -> Option<Seen> {
+    if span.reverse {
+        records.reverse();
     }
-    (found, false)
+    let can_hold = span.end.as_ref().is_none_or(|end| *end > span.start);
+    can_hold.then(|| Seen { span: Span { reverse: false, ..span }, records })
 }
 
 /// The part of a span from where one begins to look, up to and with a key.
@@ -143,8 +195,4 @@ fn behind(span: &Span, looked: &Span) -> Span {
 /// The smallest key behind this one.
 fn behind_key(key: &[u8]) -> Bytes {
     [key, &[0]].concat().into()
-}
-
-fn is_within(key: &Bytes, span: &Span) -> bool {
-    *key >= span.start && span.end.as_ref().is_none_or(|end| key < end)
 }

@@ -74,7 +74,7 @@ impl types::HostOutput for Data {
                     data: response.data.map(Vec::from),
                     content_type: response.content_type.map(|text| text.to_string()),
                     metadata: response.metadata,
-                    deferred: false,
+                    deferred: response.deferred,
                 }))
             }
             Err(error) => {

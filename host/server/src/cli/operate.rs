@@ -28,7 +28,7 @@ use crate::{
     files::{self, Kind},
     metrics::Metrics,
     shutdown::Shutdown,
-    wire::{self, Engines, events::Events},
+    wire::{self, Engines},
 };
 
 /// Which app, and where its data are.
@@ -106,17 +106,18 @@ impl Operated {
         let app = manifest(&which.app)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let random = Arc::new(Randomness::from_system());
-        let (directory, engine) = match wire::keeps_events(&app) && (is_kept || data.exists()) {
-            false => (None, None),
-            true => {
-                let directory = DataDir::open(&data)?;
-                let tenant = name::Tenant::default();
-                let engine =
-                    directory.engine(&tenant, clock.clone(), Arc::new(Unobserved), Default::default());
-                engine.open().await?;
-                (Some(directory), Some(engine))
-            }
-        };
+        let (directory, engine) =
+            match (wire::keeps_events(&app) || wire::keeps_answers(&app)) && (is_kept || data.exists()) {
+                false => (None, None),
+                true => {
+                    let directory = DataDir::open(&data)?;
+                    let tenant = name::Tenant::default();
+                    let engine =
+                        directory.engine(&tenant, clock.clone(), Arc::new(Unobserved), Default::default());
+                    engine.open().await?;
+                    (Some(directory), Some(engine))
+                }
+            };
         let memory: Arc<dyn Engine> = Arc::new(memory::Engine::new(clock.clone()));
         let embedded = match &engine {
             Some(engine) => Arc::new(engine.clone()) as Arc<dyn Engine>,
@@ -125,7 +126,8 @@ impl Operated {
         };
         let engines = Engines { embedded: Some(embedded), memory };
         let lots: Arc<dyn Random> = random.clone();
-        let events = Arc::new(Events::new(&app, &engines, (&clock, &lots))?);
+        let (events, _) = wire::events(&app, &engines, (&clock, &lots))?;
+        let events = Arc::new(events);
         events.look(&app.name).await?;
         let dispatcher = Dispatcher {
             clock: clock.clone(),

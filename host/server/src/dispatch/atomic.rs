@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use mecha_primitives::{
     commit,
-    identity::Identity,
+    identity::{CallId, Identity},
     unit::{Failed, Run, Unit},
 };
 use mecha_runtime::fault::{Fault, Kind};
@@ -40,6 +40,19 @@ pub struct Ended<T> {
     pub committed: bool,
 }
 
+/// What ended a call instead of an answer, and which call it was: the operator's log has more under its id.
+#[derive(Debug)]
+pub struct Failure {
+    pub fault: Fault,
+    pub call: CallId,
+}
+
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Self {
+        failure.fault
+    }
+}
+
 impl Dispatcher {
     /// Makes a call with a permit as one transaction, and notes how it ended.
     ///
@@ -53,26 +66,27 @@ impl Dispatcher {
         permit: OwnedSemaphorePermit,
         frame: &dyn Frame<T>,
         mut call: impl FnMut(Arc<Identity>) -> F + Send,
-    ) -> Result<Ended<T>, Fault>
+    ) -> Result<Ended<T>, Failure>
     where
         T: Send + Sync,
         F: Future<Output = Result<T, Fault>> + Send,
     {
-        let Some(transactions) = &target.transactions else {
-            return Err(Fault::new(Kind::Host, "the component has no storage for atomic calls"));
+        let deadline = self.deadline(target, &occasion);
+        let occasion = Occasion { deadline: Some(deadline), ..occasion };
+        let mut running = self.begin(target, self.identify(target, occasion.clone()), permit);
+        let outcome = match &target.transactions {
+            Some(transactions) => {
+                let run = |unit: Unit| {
+                    let occasion = Occasion { unit: Some(unit.clone()), ..occasion.clone() };
+                    running.identity = self.identify(target, occasion);
+                    framed(frame, unit, call(running.identity.clone()))
+                };
+                transactions.run(deadline, run).await.unwrap_or_else(|failed| Err(uncommitted(&failed)))
+            }
+            None => Err(Fault::new(Kind::Host, "the component has no storage for atomic calls")),
         };
-        let first = self.identify(target, occasion.clone());
-        let deadline = first.deadline;
-        let mut running = self.begin(target, &first, permit);
-        let outcome = transactions.run(deadline, |unit| {
-            let occasion =
-                Occasion { deadline: Some(deadline), unit: Some(unit.clone()), ..occasion.clone() };
-            let call = call(self.identify(target, occasion));
-            framed(frame, unit, call)
-        });
-        let outcome = outcome.await.unwrap_or_else(|failed| Err(uncommitted(&failed)));
         running.ended(outcome.as_ref().map(drop));
-        outcome
+        outcome.map_err(|fault| Failure { fault, call: running.identity.call })
     }
 }
 
@@ -100,23 +114,28 @@ async fn framed<T: Send + Sync>(
     }
 }
 
-fn storage(error: &commit::Error) -> Fault {
-    Fault::new(Kind::Commit, error.to_string())
+/// What an error of the engine means to a call.
+pub(super) fn storage(error: &commit::Error) -> Fault {
+    let kind = match error {
+        commit::Error::Quota { .. } | commit::Error::Held { .. } => Kind::Quota,
+        commit::Error::Unknown(_) => Kind::Unknown,
+        _ => Kind::Commit,
+    };
+    Fault::new(kind, error.to_string())
 }
 
 fn uncommitted(failed: &Failed) -> Fault {
     let kind = match failed {
         Failed::Busy { .. } => Kind::Conflict,
-        Failed::Commit(commit::Error::Quota { .. }) => Kind::Quota,
-        Failed::Commit(_) => Kind::Commit,
+        Failed::Commit(error) => storage(error).kind,
     };
     Fault::new(kind, failed.to_string())
 }
 
 /// A frame that settles nothing: whether a call has succeeded is all that there is to say.
-pub struct Plain<T>(pub fn(&T) -> bool);
+pub struct Plain<S>(pub S);
 
-impl<T: Sync> Frame<T> for Plain<T> {
+impl<T: Sync, S: Fn(&T) -> bool + Send + Sync> Frame<T> for Plain<S> {
     fn succeeded(&self, answer: &T) -> bool {
         self.0(answer)
     }

@@ -88,7 +88,9 @@ impl Switchboard {
         }
         let what = request.method.clone();
         let call = |identity, request| invoke::handle(&target.micrologic, identity, request);
-        match self.made(target, occasion, permit, &what, request, Result::is_ok, call).await {
+        // A response that the caller does not get is none: what the callee did must not stay.
+        let succeeded = |answer: &Result<Response, _>| answer.as_ref().is_ok_and(|one| one.size() <= limit);
+        match self.made(target, occasion, permit, &what, request, succeeded, call).await {
             Ok(Ok(response)) if response.size() > limit => Err(Error::TooLarge(limit)),
             Ok(Err(fault)) if fault.size() > limit => Err(Error::TooLarge(limit)),
             Ok(Ok(response)) => Ok(response),
@@ -107,7 +109,7 @@ impl Switchboard {
         permit: OwnedSemaphorePermit,
         what: &str,
         request: R,
-        succeeded: fn(&T) -> bool,
+        succeeded: impl Fn(&T) -> bool + Send + Sync,
         call: impl Fn(Arc<Identity>, R) -> F + Send + Sync,
     ) -> Result<T, Fault> {
         let transactions = target.transactions.as_ref().filter(|_| target.atomic.method(what));
@@ -118,7 +120,7 @@ impl Switchboard {
                 let occasion = Occasion { unit: None, ..occasion };
                 let frame = Plain(succeeded);
                 let ended = self.dispatcher.transact(target, occasion, permit, &frame, call);
-                ended.await.map(|ended| ended.answer)
+                Ok(ended.await?.answer)
             }
             (_, unit) => {
                 // A fault in the callee undoes what the callee did, and the caller decides.
@@ -126,7 +128,7 @@ impl Switchboard {
                 let identity = self.dispatcher.identify(target, Occasion { unit, ..occasion });
                 let call = call(identity.clone(), request);
                 let answer = self.dispatcher.run(target, &identity, permit, call).await;
-                if let Some(savepoint) = savepoint.filter(|_| answer.as_ref().is_ok_and(succeeded)) {
+                if let Some(savepoint) = savepoint.filter(|_| answer.as_ref().is_ok_and(&succeeded)) {
                     savepoint.keep();
                 }
                 answer
@@ -182,16 +184,16 @@ impl Switchboard {
 }
 
 /// Whether a linked function has done what it was asked: one that returns an error has not.
-#[expect(clippy::ptr_arg, reason = "the type of what a linked function returns")]
-fn returned(values: &Vec<Val>) -> bool {
+fn returned(values: &[Val]) -> bool {
     !matches!(values.first(), Some(Val::Result(Err(_))))
 }
 
 /// What a fault in the callee is to its caller. The story is in the log.
 fn failed(fault: &Fault, target: &Target) -> Error {
     match fault.kind {
-        Kind::Deadline | Kind::Cancelled => Error::Timeout,
-        Kind::Busy => Error::Busy(Some(BUSY_AFTER)),
+        Kind::Deadline | Kind::Cancelled | Kind::Unknown => Error::Timeout,
+        Kind::Busy | Kind::Conflict => Error::Busy(Some(BUSY_AFTER)),
+        Kind::Commit => Error::Unavailable(format!("what `{}` did could not be committed", target.component)),
         kind => Error::Crashed(format!("`{}` ended with {}", target.component, kind.as_str())),
     }
 }
@@ -242,7 +244,8 @@ impl typed::Callee for Linked {
         let limit = target.micrologic.limits().invoke_payload;
         let call = |identity, function| typed::call(&target.micrologic, identity, function);
         let what = what.unwrap_or(&self.interface);
-        match self.board.made(target, occasion, permit, what, function, returned, call).await {
+        let succeeded = |values: &Vec<Val>| returned(values) && typed::weight(values) <= limit;
+        match self.board.made(target, occasion, permit, what, function, succeeded, call).await {
             Ok(values) if typed::weight(&values) > limit => Err(wrong(Error::TooLarge(limit))),
             Ok(values) => Ok(values),
             Err(fault) => Err(wrong(failed(&fault, target))),

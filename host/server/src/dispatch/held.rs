@@ -1,37 +1,31 @@
 //! A request whose answer is held: the call is atomic, or has a key by which the same request is recognized when it
 //! comes again. (draft-ietf-httpapi-idempotency-key-header)
 
-use std::{
-    borrow::Cow,
-    convert::Infallible,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{borrow::Cow, convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, request::Parts};
-use http_body_util::{BodyExt as _, Either, Full};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use mecha_primitives::{
-    commit::{self, Version},
+    commit::Version,
     identity::{Identity, Trigger},
 };
-use mecha_runtime::{
-    exports::http::handle_whole,
-    fault::{Fault, Kind},
-};
+use mecha_runtime::{exports::http::handle_whole, fault::Fault};
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime_wasi_http::Error;
 
 use super::{
     Dispatcher, Occasion,
-    http::{Answer, problem, status},
+    atomic::{Failure, storage},
+    http::{Answer, failed, whole},
 };
 use crate::{apps::Target, triggers::reply::Room};
 
 mod keyed;
 
 pub use keyed::Keys;
-use keyed::{Keyed, Recognized};
+use keyed::{Keyed, Recognized, Refusal};
 
 /// Why and how the answers of a route are held.
 #[derive(Debug)]
@@ -56,7 +50,9 @@ impl Dispatcher {
         request: Request<Incoming>,
     ) -> Result<Answer, Answer> {
         let limits = target.micrologic.limits();
-        self.check_head(target, request.headers())?;
+        if let Some(refused) = self.refused_head(target, request.headers()) {
+            return Err(refused);
+        }
         let limit = limits.request_body.map_or(limits.held_body, |own| own.min(limits.held_body));
         let refused = |answer: Answer| {
             if answer.status() == StatusCode::PAYLOAD_TOO_LARGE {
@@ -64,15 +60,20 @@ impl Dispatcher {
             }
             answer
         };
-        let (parts, body) = held.room.whole(request, limit).await.map_err(refused)?;
-        let key = held.keys.as_ref().map(|keys| keys.of(target, &parts, &body)).transpose()?.flatten();
+        let (parts, body, place) = held.room.whole(request, limit).await.map_err(refused)?;
+        let key = match &held.keys {
+            Some(keys) => keys.of(target, &parts, &body).map_err(Refusal::answer)?,
+            None => None,
+        };
         let permit = self.admission(target).await?;
-        let call = Calling { dispatcher: self, target, parts, body, last: Mutex::default() };
+        // From here on there are as many bodies as calls.
+        drop(place);
+        let call = Calling { dispatcher: self, target, parts, body };
         let answer = match held.atomic {
             true => call.atomic(key.as_ref(), permit).await,
             false => call.plain(key.as_ref(), permit).await,
         };
-        Ok(answer.unwrap_or_else(|fault| problem(status(fault.kind), call.id().as_deref())))
+        Ok(answer.map_or_else(|failure| failed(&failure), whole))
     }
 }
 
@@ -82,8 +83,6 @@ struct Calling<'a> {
     target: &'a Arc<Target>,
     parts: Parts,
     body: Bytes,
-    /// The id of the last run.
-    last: Mutex<Option<String>>,
 }
 
 impl Calling<'_> {
@@ -97,7 +96,6 @@ impl Calling<'_> {
     }
 
     async fn run(&self, identity: Arc<Identity>) -> Result<Response<Bytes>, Fault> {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(identity.call.to_string());
         let limit = usize::try_from(self.target.micrologic.limits().held_body).unwrap_or(usize::MAX);
         let never = |never: Infallible| -> Error { match never {} };
         let mut request =
@@ -109,38 +107,44 @@ impl Calling<'_> {
         handle_whole(&self.target.micrologic, identity, request, limit).await
     }
 
-    async fn atomic(&self, key: Option<&Keyed<'_>>, permit: OwnedSemaphorePermit) -> Result<Answer, Fault> {
+    async fn atomic(
+        &self,
+        key: Option<&Keyed<'_>>,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Response<Bytes>, Failure> {
         let frame = Recognized { key, version: self.version() };
         let call = |identity| self.run(identity);
         let ended = self.dispatcher.transact(self.target, self.occasion(), permit, &frame, call).await?;
-        Ok(ended.answer.map(|body| Either::Right(Full::new(body))))
+        Ok(ended.answer)
     }
 
     /// Without a transaction: at least once. A host that ends in the middle does not know the key.
-    async fn plain(&self, key: Option<&Keyed<'_>>, permit: OwnedSemaphorePermit) -> Result<Answer, Fault> {
-        let storage = |error: commit::Error| Fault::new(Kind::Commit, error.to_string());
-        let held = |response: Response<Bytes>| response.map(|body| Either::Right(Full::new(body)));
-        if let Some(key) = key
-            && let Some(answer) = key.answer(&*key.keys.engine).await.map_err(storage)?
-        {
-            return Ok(held(answer));
-        }
+    async fn plain(
+        &self,
+        key: Option<&Keyed<'_>>,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Response<Bytes>, Failure> {
         let identity = self.dispatcher.identify(self.target, self.occasion());
-        let call = self.run(identity.clone());
-        let response = self.dispatcher.run(self.target, &identity, permit, call).await?;
-        if let Some(key) = key.filter(|_| !response.status().is_server_error()) {
-            if let Err(error) = key.keep(&*key.keys.engine, self.version(), &response).await {
-                tracing::warn!(route = key.keys.route, %error, "the answer could not be stored for its idempotency key");
+        // What it was answered before is looked for in the call, so that it is counted and told as one.
+        let call = async {
+            if let Some(key) = key
+                && let Some(answer) = key.answer(&*key.keys.engine).await.map_err(|error| storage(&error))?
+            {
+                return Ok((answer, false));
             }
+            Ok((self.run(identity.clone()).await?, true))
+        };
+        let call = self.dispatcher.run(self.target, &identity, permit, call).await;
+        let (response, is_new) = call.map_err(|fault| Failure { fault, call: identity.call })?;
+        if let Some(key) = key.filter(|_| is_new)
+            && let Err(error) = key.keep(&*key.keys.engine, self.version(), &response).await
+        {
+            tracing::warn!(route = key.keys.route, %error, "the answer could not be stored for its idempotency key");
         }
-        Ok(held(response))
+        Ok(response)
     }
 
     fn version(&self) -> Version {
         Version::new(self.dispatcher.random.call_id(), 0, 0)
-    }
-
-    fn id(&self) -> Option<String> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -17,7 +17,7 @@ use mecha_runtime::{
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Dispatcher, Occasion};
+use super::{Dispatcher, Occasion, atomic::Failure};
 use crate::{apps::Target, body::Bounded};
 
 /// What the host answers with: a component's body, or a text of its own.
@@ -34,7 +34,9 @@ impl Dispatcher {
 
     async fn streamed(&self, target: &Arc<Target>, request: Request<Incoming>) -> Result<Answer, Answer> {
         let limits = target.micrologic.limits();
-        self.check_head(target, request.headers())?;
+        if let Some(refused) = self.refused_head(target, request.headers()) {
+            return Err(refused);
+        }
         let declared =
             request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
         if declared.zip(limits.request_body).is_some_and(|(length, limit)| length > limit) {
@@ -46,7 +48,7 @@ impl Dispatcher {
         let (parts, body) = request.into_parts();
         let (body, too_large) = Bounded::new(body, limits.request_body);
         let call = identity.call.to_string();
-        let ending = self.ending(target, &identity, permit);
+        let ending = self.ending(target, identity.clone(), permit);
         Ok(match handle(&target.micrologic, identity, Request::from_parts(parts, body), ending).await {
             Ok(response) => response.map(Either::Left),
             Err(_) if too_large.load(Ordering::Relaxed) => {
@@ -57,16 +59,16 @@ impl Dispatcher {
         })
     }
 
-    pub(super) fn check_head(&self, target: &Target, headers: &HeaderMap) -> Result<(), Answer> {
-        if head_size(headers) > target.micrologic.limits().headers {
+    /// The answer to a request with a larger head than the component takes.
+    pub(super) fn refused_head(&self, target: &Target, headers: &HeaderMap) -> Option<Answer> {
+        (head_size(headers) > target.micrologic.limits().headers).then(|| {
             self.metrics.refused(&target.calls, "request-headers");
-            return Err(problem(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, None));
-        }
-        Ok(())
+            problem(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, None)
+        })
     }
 
     /// A permit for a request, or the answer if there is none in time.
-    pub(super) async fn admission(&self, target: &Target) -> Result<OwnedSemaphorePermit, Answer> {
+    pub async fn admission(&self, target: &Target) -> Result<OwnedSemaphorePermit, Answer> {
         let wall_time = target.micrologic.limits().wall_time;
         tokio::time::timeout(wall_time, target.permit()).await.ok().flatten().ok_or_else(|| {
             self.metrics.refused(&target.calls, "concurrency");
@@ -91,7 +93,7 @@ impl Dispatcher {
     }
 
     /// What happens when the call has ended, however it does.
-    fn ending(&self, target: &Arc<Target>, identity: &Arc<Identity>, permit: OwnedSemaphorePermit) -> Ending {
+    fn ending(&self, target: &Arc<Target>, identity: Arc<Identity>, permit: OwnedSemaphorePermit) -> Ending {
         let mut running = self.begin(target, identity, permit);
         Ending::new(move |outcome| running.ended(outcome.as_ref().map(drop)))
     }
@@ -105,7 +107,8 @@ fn head_size(headers: &HeaderMap) -> u64 {
 /// What a fault means to an HTTP client.
 pub fn status(kind: Kind) -> StatusCode {
     match kind {
-        Kind::Deadline => StatusCode::GATEWAY_TIMEOUT,
+        // It may have happened: nobody is invited to try it again.
+        Kind::Deadline | Kind::Unknown => StatusCode::GATEWAY_TIMEOUT,
         Kind::Busy | Kind::Fuel | Kind::Conflict | Kind::Commit => StatusCode::SERVICE_UNAVAILABLE,
         Kind::Quota => StatusCode::INSUFFICIENT_STORAGE,
         Kind::Trap
@@ -125,22 +128,35 @@ pub fn status(kind: Kind) -> StatusCode {
 /// (RFC 9457, Problem Details for HTTP APIs.)
 #[must_use]
 pub fn problem(status: StatusCode, call: Option<&str>) -> Answer {
-    described(status, call.map(|call| ("call", call)))
+    whole(described(status, call.map(|call| ("call", call)).as_slice()))
 }
+
+/// The answer to a request whose call has failed.
+#[must_use]
+pub fn failed(Failure { fault, call }: &Failure) -> Answer {
+    let call = call.to_string();
+    match fault.kind {
+        Kind::Unknown => whole(described(status(fault.kind), &[("call", &call), ("detail", UNKNOWN)])),
+        kind => problem(status(kind), Some(&call)),
+    }
+}
+
+const UNKNOWN: &str = "it is not known whether the request was carried out";
 
 /// As [`problem`], with what is wrong with the request.
 #[must_use]
 pub fn explained(status: StatusCode, detail: &str) -> Answer {
-    described(status, Some(("detail", detail)))
+    whole(described(status, &[("detail", detail)]))
 }
 
-fn described(status: StatusCode, member: Option<(&str, &str)>) -> Answer {
+/// An answer of the host's own, with what it has to say.
+pub(super) fn described(status: StatusCode, members: &[(&str, &str)]) -> Response<Bytes> {
     let title = status.canonical_reason().unwrap_or("Error");
     let mut body = serde_json::json!({ "title": title, "status": status.as_u16() });
-    if let Some((name, value)) = member {
-        body[name] = value.into();
+    for (name, value) in members {
+        body[*name] = (*value).into();
     }
-    let mut response = Response::new(Either::Right(Full::from(format!("{body}\n"))));
+    let mut response = Response::new(Bytes::from(format!("{body}\n")));
     *response.status_mut() = status;
     let headers: &mut HeaderMap = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -148,4 +164,9 @@ fn described(status: StatusCode, member: Option<(&str, &str)>) -> Answer {
         headers.insert(header::RETRY_AFTER, RETRY_AFTER);
     }
     response
+}
+
+/// An answer that is there as a whole.
+pub fn whole(answer: Response<Bytes>) -> Answer {
+    answer.map(|body| Either::Right(Full::new(body)))
 }

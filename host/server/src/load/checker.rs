@@ -9,7 +9,7 @@ use mecha_runtime::{
     engine::{Engines, Settings},
 };
 
-use super::{Options, folders, grants, handlers, imports, links, soon, source};
+use super::{Options, folders, grants, handlers, imports, links, outside, soon, source};
 
 /// Notes what is wrong with an app.
 pub(super) struct Checker<'a> {
@@ -61,6 +61,7 @@ impl Checker<'_> {
         links::circles(self, app);
         handlers::sinks(self, app);
         folders::of_bindings(self, app);
+        outside::check(self, app);
         soon::check(self, app);
         compiled.0.into_iter().map(|(_, component)| component).collect()
     }

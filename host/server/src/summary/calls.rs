@@ -4,7 +4,7 @@ use mecha_manifest::{App, Caller, Component as Meta, OutputKind};
 use mecha_runtime::component::Component;
 
 use super::{
-    Rows,
+    Rows, atomic,
     words::{allowed, joined},
 };
 
@@ -25,21 +25,24 @@ pub(super) fn describe(rows: &mut Rows<'_>, app: &App, meta: &Meta, component: &
     if component.imports_interface("mecha:invoke/targets") {
         for grant in &meta.invoke {
             let methods = allowed(&grant.methods, "all that it lets be called");
-            rows.row("invoke", format_args!("{} ({methods})", grant.component));
+            let outside = atomic::outside(grant.outside);
+            rows.row("invoke", format_args!("{} ({methods}){outside}", grant.component));
         }
         if meta.invoke.is_empty() {
             rows.row("invoke", "denied; grant with `invoke: [component]` in a manifest");
         }
     }
     for link in &meta.links {
-        rows.row("link", format_args!("{} to {}", link.interface, link.component.value));
+        let outside = atomic::outside(link.outside);
+        rows.row("link", format_args!("{} to {}{outside}", link.interface, link.component.value));
     }
     if component.imports_interface("mecha:bindings/outputs") {
         for grant in &meta.outputs {
             let declared = app.outputs.iter().find(|output| output.name == grant.output);
             let reached = declared.map(|output| reached(&output.kind)).unwrap_or_default();
             let operations = allowed(&grant.operations, "all operations");
-            rows.row("output", format_args!("{} ({reached}: {operations})", grant.output));
+            let outside = atomic::outside(grant.outside);
+            rows.row("output", format_args!("{} ({reached}: {operations}){outside}", grant.output));
         }
         if meta.outputs.is_empty() {
             rows.row("output", "denied; grant with `outputs: { name: all }` in a manifest");

@@ -4,17 +4,18 @@ use mecha_manifest::{Access, Component as Meta, DirAccess, StoreKind};
 use mecha_runtime::component::Component;
 
 use super::{
-    Rows, calls, events,
+    Rows, atomic, calls, events,
     words::{route, size},
 };
 use crate::load::Loaded;
 
 pub(super) fn describe(rows: &mut Rows<'_>, loaded: &Loaded, meta: &Meta, component: &Component) {
     for found in &meta.routes {
-        rows.row("http", route(found));
+        rows.row("http", format_args!("{}{}", route(found), atomic::of_route(found)));
     }
     events::triggers(rows, loaded, meta);
     calls::callers(rows, meta);
+    atomic::methods(rows, meta);
     if component.imports_interface("mecha:state/stores") {
         stores(rows, loaded, meta);
     }
@@ -23,7 +24,8 @@ pub(super) fn describe(rows: &mut Rows<'_>, loaded: &Loaded, meta: &Meta, compon
     if component.imports_interface("wasi:http/outgoing-handler") {
         for grant in &meta.outbound {
             let private = if grant.private { " (private addresses too)" } else { "" };
-            rows.row("outbound", format_args!("{grant}{private}"));
+            let outside = atomic::outside(grant.outside);
+            rows.row("outbound", format_args!("{grant}{private}{outside}"));
         }
         if meta.outbound.is_empty() {
             rows.row("outbound", "denied; grant with `outbound: [https://host]` in a manifest");
@@ -42,7 +44,9 @@ pub(super) fn describe(rows: &mut Rows<'_>, loaded: &Loaded, meta: &Meta, compon
 fn wasi(rows: &mut Rows<'_>, meta: &Meta, component: &Component) {
     for directory in &meta.directories {
         let access = if directory.access == DirAccess::Read { "read" } else { "read-write" };
-        rows.row("directory", format_args!("{} as {} ({access})", directory.host.value, directory.guest));
+        let outside = atomic::outside(directory.outside);
+        let (host, guest) = (&directory.host.value, &directory.guest);
+        rows.row("directory", format_args!("{host} as {guest} ({access}){outside}"));
     }
     if meta.directories.is_empty() && component.imports_interface("wasi:filesystem/preopens") {
         rows.row("files", "denied; grant with `directories` in a manifest");

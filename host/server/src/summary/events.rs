@@ -5,7 +5,7 @@ use mecha_primitives::{clock::Timestamp, pubsub::event::rfc3339};
 use mecha_runtime::component::Component;
 
 use super::{
-    Rows,
+    Rows, atomic,
     words::{duration, joined, route, size},
 };
 use crate::load::{self, Loaded};
@@ -41,13 +41,14 @@ pub(super) fn describe(rows: &mut Rows<'_>, app: &App) {
 pub(super) fn triggers(rows: &mut Rows<'_>, loaded: &Loaded, meta: &Meta) {
     let app = &loaded.app;
     for subscription in &app.subscriptions {
-        let is_it = |target: &Target| matches!(target, Target::Component(name) if name.value == meta.name);
-        if targets(subscription).any(is_it) {
-            rows.row("subscription", taken(subscription));
+        if subscription.reaches(meta) {
+            let mark = atomic::mark(subscription.is_atomic(meta));
+            rows.row("subscription", format_args!("{}{mark}", taken(subscription)));
         }
     }
     for schedule in app.schedules.iter().filter(|schedule| schedule.to.value == meta.name) {
-        rows.row("schedule", due(schedule, loaded.at));
+        let mark = atomic::mark(schedule.is_atomic(meta));
+        rows.row("schedule", format_args!("{}{mark}", due(schedule, loaded.at)));
     }
     for input in app.inputs.iter().filter(|input| input.to.value == meta.name) {
         let from = match &input.kind {
@@ -57,7 +58,7 @@ pub(super) fn triggers(rows: &mut Rows<'_>, loaded: &Loaded, meta: &Meta) {
                 format!("http {}{unsigned}", route(&webhook.route))
             }
         };
-        rows.row("input", format_args!("{} ({from})", input.name));
+        rows.row("input", format_args!("{} ({from}){}", input.name, atomic::mark(input.is_atomic(meta))));
     }
 }
 

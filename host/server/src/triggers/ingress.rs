@@ -51,7 +51,7 @@ impl Ingress {
         if request.method() != http::Method::POST {
             return reply::not_posted();
         }
-        let (parts, body) = match self.room.whole(request, BATCH).await {
+        let (parts, body, _place) = match self.room.whole(request, BATCH).await {
             Ok(whole) => whole,
             Err(answer) => return answer,
         };

@@ -7,11 +7,11 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, Either, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::dispatch::http::{Answer, problem};
 
-/// Room for bodies that are being received: in KiB, of one endpoint.
+/// Room for bodies that are received, and that wait for their call: in KiB, of one endpoint.
 #[derive(Debug, Clone)]
 pub struct Room(Arc<Semaphore>);
 
@@ -27,24 +27,30 @@ const ROOM: usize = 64 << 10;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Room {
-    /// The whole body, if it is no larger than `limit` bytes and comes in time; otherwise the answer to give.
+    /// The whole body, if it is no larger than `limit` bytes and comes in time, and its place, which is taken until that
+    /// is dropped; otherwise the answer to give.
     pub(crate) async fn whole(
         &self,
         request: Request<Incoming>,
         limit: u64,
-    ) -> Result<(http::request::Parts, Bytes), Answer> {
+    ) -> Result<(http::request::Parts, Bytes, OwnedSemaphorePermit), Answer> {
         let (parts, body) = request.into_parts();
         let announced = body.size_hint().exact();
         if announced.is_some_and(|length| length > limit) {
             return Err(problem(StatusCode::PAYLOAD_TOO_LARGE, None));
         }
         let kib = u32::try_from(announced.unwrap_or(limit).div_ceil(1024)).unwrap_or(u32::MAX);
-        let Ok(_place) = self.0.clone().try_acquire_many_owned(kib) else {
+        let Ok(mut place) = self.0.clone().try_acquire_many_owned(kib) else {
             return Err(problem(StatusCode::SERVICE_UNAVAILABLE, None));
         };
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         match tokio::time::timeout(PATIENCE, Limited::new(body, limit).collect()).await {
-            Ok(Ok(body)) => Ok((parts, body.to_bytes())),
+            Ok(Ok(body)) => {
+                let body = body.to_bytes();
+                // What was kept free for more than there came.
+                drop(place.split(place.num_permits().saturating_sub(body.len().div_ceil(1024))));
+                Ok((parts, body, place))
+            }
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
                 Err(problem(StatusCode::PAYLOAD_TOO_LARGE, None))
             }

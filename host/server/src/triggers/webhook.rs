@@ -21,14 +21,15 @@ use mecha_primitives::{
 };
 use mecha_runtime::exports::inputs::{Input, Reply, handle};
 use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::reply;
 use crate::{
     apps::Target,
     dispatch::{
         Dispatcher, Occasion,
-        atomic::Frame,
-        http::{Answer, problem, status},
+        atomic::{Failure, Frame},
+        http::{Answer, failed, problem},
     },
 };
 
@@ -62,7 +63,7 @@ impl Webhook {
             return reply::not_posted();
         }
         let limit = self.target.micrologic.limits().request_body.map_or(BODY, |own| own.min(BODY));
-        let (parts, body) = match self.room.whole(request, limit).await {
+        let (parts, body, place) = match self.room.whole(request, limit).await {
             Ok(whole) => whole,
             Err(answer) => return answer,
         };
@@ -86,18 +87,22 @@ impl Webhook {
             data: body,
             attempt: 1,
         };
-        self.dispatch(input, mark, text("traceparent")).await
+        let permit = match self.dispatcher.admission(&self.target).await {
+            Ok(permit) => permit,
+            Err(answer) => return answer,
+        };
+        // From here on there are as many bodies as calls.
+        drop(place);
+        self.dispatch(input, mark, text("traceparent"), permit).await
     }
 
-    async fn dispatch(&self, input: Input, mark: Option<Bytes>, traceparent: Option<&str>) -> Answer {
-        let limits = self.target.micrologic.limits();
-        let permit = match tokio::time::timeout(limits.wall_time, self.target.permit()).await {
-            Ok(Some(permit)) => permit,
-            _ => {
-                self.dispatcher.metrics.refused(&self.target.calls, "concurrency");
-                return problem(StatusCode::SERVICE_UNAVAILABLE, None);
-            }
-        };
+    async fn dispatch(
+        &self,
+        input: Input,
+        mark: Option<Bytes>,
+        traceparent: Option<&str>,
+        permit: OwnedSemaphorePermit,
+    ) -> Answer {
         let traceparent = traceparent.map(Cow::from);
         let occasion = Occasion { traceparent, ..Occasion::new(Trigger::Input(self.name.clone())) };
         let answer = match self.atomic {
@@ -105,18 +110,18 @@ impl Webhook {
                 let frame = Consumed { mark, dispatcher: &self.dispatcher };
                 let call = |identity| handle(&self.target.micrologic, identity, input.clone());
                 let ended = self.dispatcher.transact(&self.target, occasion, permit, &frame, call).await;
-                ended.map(|ended| ended.answer).map_err(|fault| (fault, None))
+                ended.map(|ended| ended.answer)
             }
             false => {
                 let identity = self.dispatcher.identify(&self.target, occasion);
                 let call = handle(&self.target.micrologic, identity.clone(), input);
                 let answer = self.dispatcher.run(&self.target, &identity, permit, call).await;
-                answer.map_err(|fault| (fault, Some(identity.call.to_string())))
+                answer.map_err(|fault| Failure { fault, call: identity.call })
             }
         };
         match answer {
             Ok((outcome, reply)) => self.told(&outcome, reply),
-            Err((fault, call)) => problem(status(fault.kind), call.as_deref()),
+            Err(failure) => failed(&failure),
         }
     }
 

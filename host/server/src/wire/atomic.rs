@@ -21,7 +21,7 @@ impl Wiring<'_> {
     /// What makes transactions of a component's calls; `None` if no call of it is to be one.
     pub(super) fn transactions(&self, meta: &manifest::Component) -> Option<Arc<Transactions>> {
         let app = &self.loaded.app;
-        let engine = self.engine_of(meta).filter(|_| app.has_atomic_calls(meta))?;
+        let engine = self.engine_of(meta).filter(|_| app.has_atomic(meta))?;
         let racing = Racing {
             conflicts: self.conflicts.clone(),
             metrics: self.host.dispatcher.metrics.clone(),

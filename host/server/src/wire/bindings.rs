@@ -17,6 +17,7 @@ use mecha_primitives::{
 };
 use mecha_runtime::call::Services;
 
+use super::meta_of;
 use crate::{
     apps::Target,
     dispatch::Dispatcher,
@@ -132,7 +133,7 @@ pub(super) fn webhook<'a>(
     let webhook = Webhook {
         dispatcher: dispatcher.clone(),
         name: input.name.clone(),
-        atomic: app.is_atomic(input.atomic, &target.component),
+        atomic: meta_of(app, &target.component).is_some_and(|meta| input.is_atomic(meta)),
         target,
         signature: signature.transpose()?,
         id: meta.id.clone(),

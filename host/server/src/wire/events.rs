@@ -51,7 +51,7 @@ pub struct Subscription {
     pub engine: Arc<dyn Engine>,
 }
 
-type Sources<'a> = (&'a Arc<dyn Clock>, &'a Arc<dyn Random>);
+pub(crate) type Sources<'a> = (&'a Arc<dyn Clock>, &'a Arc<dyn Random>);
 
 impl Events {
     /// # Errors
@@ -88,6 +88,22 @@ impl Events {
             burials: burials.collect(),
             sources: (sources.0.clone(), sources.1.clone()),
         })
+    }
+
+    /// Adds a topic of the host's own, and who takes from it.
+    pub(super) fn add(&mut self, topic: Arc<Topic>, subscription: Subscription) {
+        self.topics.insert(topic.name().clone(), topic);
+        self.subscriptions.push(subscription);
+    }
+
+    /// The topic of this name, as one that takes dead letters; made if there is none.
+    pub(super) fn buried_at(
+        &mut self,
+        name: name::Topic,
+        make: impl FnOnce(name::Topic) -> Topic,
+    ) -> Arc<Topic> {
+        self.burials.insert(name.clone());
+        self.topics.entry(name.clone()).or_insert_with(|| Arc::new(make(name))).clone()
     }
 
     #[must_use]

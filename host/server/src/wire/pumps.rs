@@ -1,6 +1,11 @@
 //! What runs beside HTTP: a pump for each subscription, schedule, component with jobs, and folder.
 
-use std::{collections::HashMap, num::NonZero, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    num::NonZero,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
@@ -8,6 +13,7 @@ use futures_util::future::BoxFuture;
 use mecha_backends::file;
 use mecha_manifest::{self as manifest, App, Due, InputKind, Missed, SettledFile};
 use mecha_primitives::{
+    bindings::Output,
     clock::Clock,
     commit::{self, Engine},
     delivery::{
@@ -24,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Engines, bindings,
     events::{Events, filter},
+    meta_of,
+    outbox::Outboxes,
 };
 use crate::{
     apps::Target,
@@ -34,6 +42,7 @@ use crate::{
         events::{Destination, Subscriber},
         files::{Files, Marks, Reader},
         jobs::Ticker,
+        outbox::Carrier,
     },
 };
 
@@ -51,6 +60,8 @@ pub struct Pumps {
     ready: Vec<Started>,
 }
 
+/// Deferred operations of one output that are carried out at once.
+const CARRIED_AT_ONCE: usize = 16;
 /// Jobs of one component that run at once, if its own limit is not smaller.
 const JOBS_AT_ONCE: usize = 10;
 
@@ -105,6 +116,28 @@ impl Pumps {
         self.ready.push(Box::new(start));
     }
 
+    /// Carries out what is put off.
+    pub(super) fn carry(
+        &mut self,
+        outboxes: &Outboxes,
+        events: &Events,
+        outputs: &BTreeMap<name::Binding, Arc<dyn Output>>,
+    ) {
+        for (name, topic) in outboxes.carried() {
+            let mut taking = events.subscriptions.iter();
+            let taking = taking.find(|one| one.topics.iter().any(|taken| Arc::ptr_eq(taken, topic)));
+            let (Some(subscription), Some(output)) = (taking, outputs.get(name).cloned()) else { continue };
+            let carrier = Carrier {
+                dispatcher: self.dispatcher.clone(),
+                app: self.app.clone(),
+                name: name.clone(),
+                output,
+                paused: subscription.paused.subscribe(),
+            };
+            self.add(subscription.group.clone(), carrier, Pace::single(at_least_one(CARRIED_AT_ONCE)));
+        }
+    }
+
     fn ticker(&self, name: String, target: Arc<Target>, jobs: Arc<Jobs>, atomic: bool) -> Ticker {
         Ticker { dispatcher: self.dispatcher.clone(), app: self.app.clone(), name, target, jobs, atomic }
     }
@@ -122,7 +155,7 @@ impl Pumps {
         let account = schedule_account(&self.app, &meta.name);
         let source = Arc::new(Jobs::new(engine, clock, random, account, options));
         self.schedules.push((source.clone(), job(meta)?));
-        let atomic = app.is_atomic(meta.atomic, &target.component);
+        let atomic = meta_of(app, &target.component).is_some_and(|of| meta.is_atomic(of));
         let ticker = self.ticker(meta.name.to_string(), target, source.clone(), atomic);
         self.add(source, ticker, Pace::single(NonZero::<usize>::MIN));
         Ok(())
@@ -151,7 +184,7 @@ impl Pumps {
         let inbox = file::Inbox::open(open(&meta.directory)?, options, dispatcher.clock.clone())
             .with_context(|| format!("the input `{}`", input.name))?;
         let engine = target.transactions.as_ref().map(|transactions| transactions.engine().clone());
-        let marks = engine.filter(|_| app.is_atomic(input.atomic, &target.component));
+        let marks = engine.filter(|_| meta_of(app, &target.component).is_some_and(|of| input.is_atomic(of)));
         let is_marked = marks.is_some();
         let marks = marks.map(|engine| Marks { engine, app: app.name.clone(), input: input.name.clone() });
         let (clock, random) = (dispatcher.clock.clone(), dispatcher.random.clone());
@@ -250,7 +283,7 @@ fn subscriber(
         Ok(match target {
             manifest::Target::Component(name) => {
                 let target = targets.get(&name.value).context("a subscription without its component")?;
-                let atomic = app.is_atomic(meta.atomic, &target.component);
+                let atomic = meta_of(app, &target.component).is_some_and(|of| meta.is_atomic(of));
                 Destination::Component { target: target.clone(), atomic }
             }
             manifest::Target::Sink(sink) => Destination::Sink(Arc::new(bindings::sink(sink)?)),

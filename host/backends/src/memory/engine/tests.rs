@@ -7,7 +7,7 @@ use mecha_primitives::{
     commit::{Action, Change, Engine as _, Quota, Version, conformance},
     idempotency,
     identity::CallId,
-    jobs, pubsub, state,
+    jobs, pubsub, state, unit,
 };
 
 use super::{super::rows::ENTRY, *};
@@ -104,6 +104,20 @@ mod laws_of_jobs {
 
 mod laws_of_answers {
     mecha_primitives::idempotency_conformance!(super::Memory::new());
+}
+
+impl unit::conformance::Fixture for Memory {
+    fn engine(&self) -> Arc<dyn commit::Engine> {
+        self.engine.clone()
+    }
+
+    fn clock(&self) -> Arc<ManualClock> {
+        self.clock.clone()
+    }
+}
+
+mod laws_of_units {
+    mecha_primitives::unit_conformance!(super::Memory::new());
 }
 
 #[tokio::test]

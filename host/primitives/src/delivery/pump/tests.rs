@@ -63,6 +63,10 @@ impl Source for Things {
     }
 }
 
+/// Items that an attempt settles itself, or finds to be another's.
+const DONE: u32 = 100;
+const STALE: u32 = 101;
+
 /// Each attempt takes a second.
 struct Slow(Arc<ManualClock>, Log);
 
@@ -77,10 +81,19 @@ impl Attempts<u32> for Slow {
     async fn attempt(&self, items: &[u32], (): ()) -> Vec<Ended> {
         self.1.lock().unwrap().push(format!("begin {items:?}"));
         self.0.sleep_until(self.0.now() + Duration::from_secs(1)).await;
-        vec![Outcome::Done.into(); items.len()]
+        let ended = |item: &u32| match *item {
+            DONE => Ended::Settled(Settled::Done),
+            STALE => Ended::Settled(Settled::Stale),
+            _ => Outcome::Done.into(),
+        };
+        items.iter().map(ended).collect()
     }
 
-    fn settled(&self, _: &u32, _: &Outcome, _: &Settled) {}
+    fn settled(&self, item: &u32, outcome: &Outcome, settled: &Settled) {
+        if [DONE, STALE].contains(item) {
+            self.1.lock().unwrap().push(format!("told {item} {outcome:?} {settled:?}"));
+        }
+    }
 
     fn hindered(&self, _: &commit::Error) {
         self.1.lock().unwrap().push("hindered".into());
@@ -160,6 +173,15 @@ fn a_settlement_that_failed_is_tried_again() {
     assert_eq!(running.after(200).0, ["hindered"]);
     let (log, _) = running.after(400);
     assert_eq!(log[0], "settle 1");
+}
+
+#[test]
+fn what_an_attempt_has_settled_itself_is_told_and_not_settled_again() {
+    let mut running = Running::new([DONE, 1, STALE], (1, 3, 0));
+    running.after(0);
+    let (mut log, _) = running.after(1000);
+    log.truncate(3);
+    assert_eq!(log, ["told 100 Done Done", "settle 1", "told 101 Done Stale"]);
 }
 
 #[test]

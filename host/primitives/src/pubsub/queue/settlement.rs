@@ -94,17 +94,23 @@ impl Queue {
     }
 
     /// Puts the settlement of something done into a unit of work. After a commit of which nobody knows whether it
-    /// happened, [`settle_lease`](Self::settle_lease) tells: the lease's version is gone if it did, and then it is `Stale`.
-    pub(super) async fn settle_lease_over(
+    /// happened, [`settle_delivery`](Self::settle_delivery) tells: both expect the lease, so one of them happens at the
+    /// most, and if the lease is gone, the unit's is among those that may have ended it.
+    pub(super) async fn settle_delivery_over(
         &self,
         engine: &dyn Engine,
-        leased: &Leased,
+        delivery: &Delivery,
     ) -> Result<Settled, commit::Error> {
-        let Settlement { changes, .. } = self.settlement(leased, &Outcome::Done, None, false).await?;
+        let Delivery { leased, unsure, .. } = delivery;
+        let Settlement { changes, attempt, .. } =
+            self.settlement(leased, &Outcome::Done, None, false).await?;
         match engine.commit(Batch { changes, ..Batch::default() }).await {
             Ok(_) => {
-                let freed = self.freed(leased);
-                engine.afterwards(Box::new(move || freed.tell()));
+                let (freed, unsure) = (self.freed(leased), unsure.clone());
+                engine.afterwards(Box::new(move || {
+                    unsure.lock().unwrap_or_else(PoisonError::into_inner).push(attempt);
+                    freed.tell();
+                }));
                 Ok(Settled::Done)
             }
             Err(commit::Error::Conflict { change: 0, .. }) => Ok(Settled::Stale),

@@ -41,6 +41,11 @@ impl GuestBody {
         self
     }
 
+    /// The guest that is making it, which ends with whoever takes it.
+    pub(super) fn take_guest(&mut self) -> Option<Guest> {
+        self.guest.take()
+    }
+
     /// Whether the reader has got all that it was promised.
     fn is_complete(&self) -> bool {
         self.ended || self.left == Some(0) || self.body.is_end_stream()

@@ -14,7 +14,7 @@ use mecha_primitives::{
 
 use super::super::{
     atomic::Frame,
-    http::{Answer, explained},
+    http::{Answer, described, explained},
 };
 use crate::apps::Target;
 
@@ -42,8 +42,8 @@ impl Keys {
         target: &Target,
         parts: &Parts,
         body: &Bytes,
-    ) -> Result<Option<Keyed<'_>>, Answer> {
-        let wrong = |detail: &str| explained(StatusCode::BAD_REQUEST, detail);
+    ) -> Result<Option<Keyed<'_>>, Refusal> {
+        let wrong = |detail: &str| Refusal(StatusCode::BAD_REQUEST, detail.to_owned());
         let mut found = parts.headers.get_all("idempotency-key").iter();
         let header = match (found.next(), found.next()) {
             (Some(header), None) => header,
@@ -62,8 +62,18 @@ impl Keys {
         });
         let key = scope.record(&key);
         let text = "a request with this Idempotency-Key is being carried out";
-        let in_flight = self.in_flight.enter(&key).ok_or_else(|| explained(StatusCode::CONFLICT, text))?;
+        let taken = || Refusal(StatusCode::CONFLICT, text.to_owned());
+        let in_flight = self.in_flight.enter(&key).ok_or_else(taken)?;
         Ok(Some(Keyed { keys: self, key, fingerprint, _in_flight: in_flight }))
+    }
+}
+
+/// Why a request is not carried out.
+pub(super) struct Refusal(StatusCode, String);
+
+impl Refusal {
+    pub(super) fn answer(self) -> Answer {
+        explained(self.0, &self.1)
     }
 }
 
@@ -81,13 +91,7 @@ impl Keyed<'_> {
         Ok(match idempotency::find(engine, &self.key, &self.fingerprint).await? {
             Found::New => None,
             Found::Replay(stored) => Some(replayed(stored)?),
-            Found::Mismatch => {
-                let mut answer = Response::new(mismatch());
-                *answer.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-                let problem = HeaderValue::from_static("application/problem+json");
-                answer.headers_mut().insert(http::header::CONTENT_TYPE, problem);
-                Some(answer)
-            }
+            Found::Mismatch => Some(described(StatusCode::UNPROCESSABLE_ENTITY, &[("detail", MISMATCH)])),
         })
     }
 
@@ -109,15 +113,7 @@ impl Keyed<'_> {
     }
 }
 
-fn mismatch() -> Bytes {
-    let status = StatusCode::UNPROCESSABLE_ENTITY;
-    let body = serde_json::json!({
-        "title": status.canonical_reason(),
-        "status": status.as_u16(),
-        "detail": "this Idempotency-Key was used for another request",
-    });
-    format!("{body}\n").into()
-}
+const MISMATCH: &str = "this Idempotency-Key was used for another request";
 
 fn replayed(stored: Stored) -> Result<Response<Bytes>, commit::Error> {
     let wrong = || commit::Error::Unavailable("an answer kept for an Idempotency-Key is no answer".into());
@@ -146,7 +142,7 @@ impl Frame<Response<Bytes>> for Recognized<'_, '_> {
     }
 
     fn succeeded(&self, response: &Response<Bytes>) -> bool {
-        !response.status().is_server_error()
+        response.status().as_u16() < 500
     }
 
     async fn end(&self, unit: &Unit, response: &Response<Bytes>) -> Result<(), commit::Error> {

@@ -1,0 +1,146 @@
+//! Outboxes: for each output that atomic calls use, a topic of the host's own, with a group that carries out what is in it.
+//!
+//! They are topics and subscriptions like others, so an operator sees, pauses, and replays them as such.
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use mecha_manifest::{self as manifest, App, Outside};
+use mecha_primitives::{
+    bindings::{
+        Output,
+        deferred::{self, Deferring},
+    },
+    commit::Engine,
+    delivery::Retry,
+    name,
+    pubsub::{
+        begin::Start,
+        group::Group,
+        queue::{self, Queue},
+        topic::{Member, Options, Topic},
+    },
+};
+use tokio::sync::{Notify, watch};
+
+use super::{
+    Engines,
+    events::{Events, Sources, Subscription},
+};
+
+/// The outboxes of an app: by output, and whether it is in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Outboxes(BTreeMap<(name::Binding, bool), Arc<Topic>>);
+
+/// One attempt at an operation, at the most.
+const LEASE: Duration = Duration::from_secs(120);
+/// The largest operation: what an output takes, in the form that it has in an event.
+const LARGEST: u64 = 8 << 20;
+/// Where operations go that are given up.
+const DEAD_LETTERS: &str = "dead-letters";
+
+impl Outboxes {
+    /// Makes them among the topics and subscriptions.
+    ///
+    /// # Errors
+    /// If there is no storage for one, or an output's name is too long for a topic of that name.
+    pub(super) fn new(
+        app: &App,
+        engines: &Engines,
+        sources: Sources<'_>,
+        events: &mut Events,
+    ) -> anyhow::Result<Self> {
+        let mut outboxes = Self::default();
+        for component in app.components.iter().filter(|component| app.has_atomic(component)) {
+            let in_memory = app.is_in_memory(component);
+            for grant in component.outputs.iter().filter(|grant| grant.outside == Outside::Forbidden) {
+                let of = (grant.output.clone(), in_memory);
+                if let Entry::Vacant(vacant) = outboxes.0.entry(of) {
+                    let topic = add(app, engines, sources, events, vacant.key())
+                        .with_context(|| format!("the outbox of the output `{}`", grant.output))?;
+                    vacant.insert(topic);
+                }
+            }
+        }
+        Ok(outboxes)
+    }
+
+    /// An output as a component has it.
+    pub(super) fn wrapped(
+        &self,
+        app: &App,
+        meta: &manifest::Component,
+        grant: &manifest::OutputGrant,
+        output: Arc<dyn Output>,
+        sources: Sources<'_>,
+    ) -> Arc<dyn Output> {
+        if !app.has_atomic(meta) {
+            return output;
+        }
+        match self.0.get(&(grant.output.clone(), app.is_in_memory(meta))) {
+            Some(topic) if grant.outside == Outside::Forbidden => {
+                Arc::new(Deferring::new(output, topic.clone(), sources.0.clone()))
+            }
+            _ => Arc::new(deferred::Outside(output)),
+        }
+    }
+
+    /// The outputs, with the places of their outboxes among the subscriptions.
+    pub(super) fn carried(&self) -> impl Iterator<Item = (&name::Binding, &Arc<Topic>)> {
+        self.0.iter().map(|((output, _), topic)| (output, topic))
+    }
+}
+
+fn add(
+    app: &App,
+    engines: &Engines,
+    sources: Sources<'_>,
+    events: &mut Events,
+    (output, in_memory): &(name::Binding, bool),
+) -> anyhow::Result<Arc<Topic>> {
+    let engine: Arc<dyn Engine> = match in_memory {
+        true => engines.memory.clone(),
+        false => engines.embedded.clone().context("there is no storage for it")?,
+    };
+    let (dots, dashes) = if *in_memory { (".memory", "-memory") } else { ("", "") };
+    let name: name::Topic = format!("outbox.{output}{dots}").parse().context("its name is too long")?;
+    let subscription: name::Subscription =
+        format!("outbox-{output}{dashes}").parse().context("its name is too long")?;
+    if events.topic(&name).is_some() {
+        anyhow::bail!("the app has a topic `{name}` of its own: give it another name");
+    }
+    if app.subscriptions.iter().any(|one| one.name == subscription) {
+        anyhow::bail!("the app has a subscription `{subscription}` of its own: give it another name");
+    }
+    let by = || (sources.0.clone(), sources.1.clone());
+    let dead: name::Topic = DEAD_LETTERS.parse().context("no topic")?;
+    let dead = events.buried_at(dead, |dead| {
+        Topic::new(&app.name, dead, engine.clone(), by(), Options::default(), vec![])
+    });
+    let changed = Arc::new(Notify::new());
+    let group: name::Group = "outbox".parse().context("no group")?;
+    let member = Member { group: group.clone(), filter: None, ordered: true, changed: changed.clone() };
+    let options = Options { max_event: LARGEST, window: None, ..Options::default() };
+    let topic = Arc::new(Topic::new(&app.name, name, engine.clone(), by(), options, vec![member.clone()]));
+    let options = queue::Options { retry: Retry::default(), lease: LEASE, dead_letters: Some(dead) };
+    let (clock, random) = by();
+    let owner = random.next();
+    let queue = Queue::new(&topic, group, changed.clone(), options, owner, clock, random);
+    events.add(
+        topic.clone(),
+        Subscription {
+            name: subscription,
+            member,
+            start: Start::New,
+            topics: vec![topic.clone()],
+            group: Arc::new(Group::new(vec![queue], changed)),
+            paused: watch::channel(false).0,
+            engine,
+        },
+    );
+    Ok(topic)
+}
