@@ -77,6 +77,7 @@ impl Subscriber for Teller {
 }
 
 impl BatchSubscriber for Teller {
+    #[expect(clippy::print_stderr, reason = "a component's log")]
     fn handle_batch(deliveries: Vec<Delivery>) -> Vec<Result<(), Nack>> {
         eprintln!("given a batch of {}", deliveries.len());
         deliveries.into_iter().map(<Self as Subscriber>::handle).collect()

@@ -1,4 +1,6 @@
 //! Carries out steps, one after the other.
+#![allow(clippy::disallowed_methods, reason = "in a guest, std's clock and files are the host's")]
+#![allow(clippy::print_stderr, reason = "a component's log")]
 
 use std::{fs, hint, process, thread, time::Duration};
 
@@ -136,9 +138,9 @@ fn one(step: &Step, attempt: u32) -> Result<Told, Refusal> {
         Step::Schedule { name, after_ms, script, replace } => {
             let job = Job::after(name, Duration::from_millis(*after_ms)).json(script)?;
             if *replace {
-                job.replace()?
+                job.replace()?;
             } else {
-                job.schedule()?
+                job.schedule()?;
             }
             Value::Null.into()
         }
