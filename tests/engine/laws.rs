@@ -112,6 +112,10 @@ mod answers {
     mecha_primitives::idempotency_conformance!(super::Embedded::new());
 }
 
+mod outboxes {
+    mecha_primitives::deferred_conformance!(super::Embedded::new());
+}
+
 mod units {
     mecha_primitives::unit_conformance!(super::Embedded::new());
 }

@@ -112,13 +112,14 @@ impl Output {
         if let Some(content_type) = &request.content_type {
             headers.insert(header::CONTENT_TYPE, value("content-type", content_type)?);
         }
+        // First: a component that sets the header itself has its way, also where the host has added a key.
+        if let Some(key) = request.get(IDEMPOTENCY.name) {
+            headers.insert("idempotency-key", value(IDEMPOTENCY.name, key)?);
+        }
         for (key, text) in &request.metadata {
-            let name = match key.strip_prefix("header-") {
-                Some(name) => self.allowed(name)?,
-                None if key == IDEMPOTENCY.name => HeaderName::from_static("idempotency-key"),
-                None => continue,
-            };
-            headers.insert(name, value(key, text)?);
+            if let Some(name) = key.strip_prefix("header-") {
+                headers.insert(self.allowed(name)?, value(key, text)?);
+            }
         }
         // Last: what the operator says cannot be said otherwise by a guest.
         for (name, value) in &self.options.headers {
@@ -248,6 +249,10 @@ fn error(failure: &Failure) -> Error {
         Failure::Connect(_) | Failure::Broken => Error::Unavailable(failure.to_string()),
         Failure::Prohibited => Error::AccessDenied(failure.to_string()),
         Failure::Timeout => Error::Timeout,
+        // Whoever is refused is not told that it has happened.
+        Failure::TooLarge(status, _) if status.as_u16() >= 400 => {
+            Error::rejected(status.as_str(), failure.to_string())
+        }
         Failure::TooLarge(..) => Error::rejected("too-large", failure.to_string()),
         Failure::Busy => Error::Busy(None),
         Failure::Invalid(_) => Error::InvalidArgument(failure.to_string()),

@@ -191,7 +191,6 @@ impl Error {
 /// - A safe operation changes nothing.                                   `a_safe_operation_changes_nothing`
 #[async_trait]
 pub trait Output: fmt::Debug + fmt::Display + Send + Sync + 'static {
-    /// The same output as a part of a unit of work. `None`: what it does cannot wait for a commit.
     /// What it can do: the same at all times.
     fn operations(&self) -> &'static [Operation];
 

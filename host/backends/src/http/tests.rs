@@ -179,6 +179,17 @@ async fn a_request_arrives_as_it_was_asked_for() {
 }
 
 #[tokio::test]
+async fn a_header_of_the_guests_own_is_the_idempotency_key() {
+    let upstream = Upstream::new().await;
+    let (added, own) = (("idempotency-key", "the host's"), ("header-Idempotency-Key", "its own"));
+    for metadata in [[added, own], [own, added]] {
+        upstream.output().invoke(request("post", &metadata, "")).await.unwrap();
+        let keys: Vec<_> = upstream.last().headers.get_all("idempotency-key").iter().cloned().collect();
+        assert_eq!(keys, ["its own"], "{metadata:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_guest_neither_sets_nor_sees_what_the_operator_configured() {
     let upstream = Upstream::new().await;
     let output = upstream.output();
@@ -228,6 +239,9 @@ async fn a_refusal_carries_the_upstreams_status() {
     upstream.answer(200, &[], &"x".repeat(101));
     let large = upstream.output().invoke(request("get", &[], "")).await.unwrap_err();
     assert!(matches!(large, Error::Rejected { code, .. } if code == "too-large"));
+    upstream.answer(409, &[], &"x".repeat(101));
+    let refused = upstream.output().invoke(request("post", &[], "")).await.unwrap_err();
+    assert!(matches!(refused, Error::Rejected { code, .. } if code == "409"), "a long refusal is one, too");
 }
 
 #[tokio::test]

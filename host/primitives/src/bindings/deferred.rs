@@ -18,12 +18,26 @@ use crate::{
     pubsub::{self, Event, Message, Publisher, event::Draft},
 };
 
+pub mod conformance;
+
 /// The type of the events, for operators who look at dead letters.
 pub const KIND: &str = "mecha.output.deferred";
 /// The metadata key of the idempotency key, for operations that know it.
 const KEY: &str = "idempotency-key";
 
 /// An output of which operations can be put off.
+///
+/// # Laws                                                                checked by
+/// - What is put off is in the outbox with the commit, and not before.   `what_is_put_off_comes_with_the_commit`
+/// - If the call is thrown away, or a part of it, so is what it put off. `a_call_that_is_thrown_away_puts_nothing_off`
+/// - It is carried out as it was asked for.                              `it_is_carried_out_as_it_was_asked_for`
+/// - Each has a key of its own, the same at each repetition.             `a_repetition_has_the_same_key`
+/// - One call's come in their order, retries included.                   `one_call_keeps_its_order`
+/// - What changes nothing is answered at once.                           `a_safe_operation_goes_at_once`
+/// - What the output refuses for its form, it refuses in the call.       `what_would_be_refused_is_refused_in_the_call`
+/// - What can be neither undone nor put off is refused, with the remedy. `what_cannot_wait_is_refused`
+/// - What may reach outside of the transaction is done at once.          `what_is_outside_goes_at_once`
+/// - Calls that are not atomic do all at once.                           `a_plain_call_puts_nothing_off`
 #[derive(Debug)]
 pub struct Deferring {
     inner: Arc<dyn Output>,
@@ -58,6 +72,10 @@ impl Output for Deferring {
         self.inner.check(request)
     }
 
+    async fn is_there(&self, request: &Request) -> bool {
+        self.inner.is_there(request).await
+    }
+
     fn over(&self, engine: &Arc<dyn Engine>, identity: &Arc<Identity>) -> Option<Arc<dyn Output>> {
         Some(Arc::new(Held {
             inner: self.inner.clone(),
@@ -79,12 +97,13 @@ struct Held {
 
 impl Held {
     async fn defer(&self, operation: &Operation, mut request: Request) -> Result<Response, Error> {
-        self.inner.check(&request)?;
         // The version of a write: of this call, this attempt, and this operation.
         let key = self.identity.next_version().to_string();
         if operation.keys.iter().any(|known| known.covers(KEY)) && request.get(KEY).is_none() {
             request.metadata.push((KEY.to_owned(), key.clone()));
         }
+        // As it will be carried out: what would be refused then is refused now, while the call can hear it.
+        self.inner.check(&request)?;
         let event = event(&request, &key).map_err(Error::Other)?;
         let message = Message { key: Some(self.identity.call.to_string().into()), ..Message::new(event) };
         let deadline = self.identity.deadline.max(self.clock.now());
@@ -153,6 +172,10 @@ impl Output for Outside {
 
     fn check(&self, request: &Request) -> Result<(), Error> {
         self.0.check(request)
+    }
+
+    async fn is_there(&self, request: &Request) -> bool {
+        self.0.is_there(request).await
     }
 
     fn over(&self, _: &Arc<dyn Engine>, _: &Arc<Identity>) -> Option<Arc<dyn Output>> {

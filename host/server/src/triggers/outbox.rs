@@ -35,38 +35,33 @@ impl Carrier {
             Ok(request) => request,
             Err(why) => return Outcome::Reject { why: format!("it cannot be read: {why}").into() },
         };
-        let error = match self.output.invoke(request.clone()).await {
-            Ok(_) => return Outcome::Done,
-            Err(error) => error,
-        };
+        let outcome = self.output.invoke(request.clone()).await.map_or_else(outcome, |_| Outcome::Done);
         // An attempt before may have done it, and nobody heard.
-        if delivery.attempt > 1 && is_final(&error) && self.output.is_there(&request).await {
-            return Outcome::Done;
-        }
-        let why = error.to_string().into();
-        match error {
-            Error::Busy(after) => Outcome::Retry { after, why },
-            error if is_final(&error) => Outcome::Reject { why },
-            _ => Outcome::Retry { after: None, why },
-        }
+        let is_repetition = delivery.attempt > 1 && matches!(outcome, Outcome::Reject { .. });
+        if is_repetition && self.output.is_there(&request).await { Outcome::Done } else { outcome }
     }
 }
 
-/// Whether another attempt would end no better.
-fn is_final(error: &Error) -> bool {
+/// What becomes of an operation that failed.
+fn outcome(error: Error) -> Outcome {
+    let why = error.to_string().into();
     match error {
+        // It has taken place, and nobody looks at its answer.
+        Error::Rejected { code, .. } if code == "too-large" => Outcome::Done,
+        // An upstream that is down answers, too.
+        Error::Rejected { code, .. } if code.parse().is_ok_and(is_passing) => {
+            Outcome::Retry { after: None, why }
+        }
         Error::NoSuchBinding(_)
         | Error::AccessDenied(_)
         | Error::NoSuchOperation(_)
         | Error::InvalidArgument(_)
-        | Error::TooLarge(_) => true,
-        // An upstream that is down answers, too.
-        Error::Rejected { code, .. } => !code.parse().is_ok_and(is_passing),
-        Error::QuotaExceeded(_)
-        | Error::Busy(_)
-        | Error::Timeout
-        | Error::Unavailable(_)
-        | Error::Other(_) => false,
+        | Error::TooLarge(_)
+        | Error::Rejected { .. } => Outcome::Reject { why },
+        Error::Busy(after) => Outcome::Retry { after, why },
+        Error::QuotaExceeded(_) | Error::Timeout | Error::Unavailable(_) | Error::Other(_) => {
+            Outcome::Retry { after: None, why }
+        }
     }
 }
 
@@ -112,5 +107,52 @@ impl Attempts<Taken> for Carrier {
 
     fn hindered(&self, error: &commit::Error) {
         tracing::warn!(app = %self.app, output = %self.name, %error, "storage is in the way of deferred operations");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_may_pass_is_tried_again_and_what_will_not_is_given_up() {
+        let rejected = |code: &str| Error::rejected(code, "no");
+        let minute = Duration::from_secs(60);
+        for (error, expected) in [
+            (Error::Busy(Some(minute)), "again after 60s"),
+            (Error::Busy(None), "again"),
+            (Error::Timeout, "again"),
+            (Error::Unavailable("gone".into()), "again"),
+            (Error::QuotaExceeded("full".into()), "again"),
+            (Error::Other("odd".into()), "again"),
+            (rejected("408"), "again"),
+            (rejected("425"), "again"),
+            (rejected("429"), "again"),
+            (rejected("500"), "again"),
+            (rejected("503"), "again"),
+            (rejected("400"), "given up"),
+            (rejected("403"), "given up"),
+            (rejected("exists"), "given up"),
+            (rejected("not-permitted"), "given up"),
+            (rejected(""), "given up"),
+            (rejected("too-large"), "done"),
+            (Error::TooLarge(1), "given up"),
+            (Error::InvalidArgument("no".into()), "given up"),
+            (Error::AccessDenied("no".into()), "given up"),
+            (Error::NoSuchOperation("no".into()), "given up"),
+            (Error::NoSuchBinding("no".into()), "given up"),
+        ] {
+            let text = error.to_string();
+            let found = match outcome(error) {
+                Outcome::Done => "done".to_owned(),
+                Outcome::Retry { after: Some(after), .. } => format!("again after {after:?}"),
+                Outcome::Retry { after: None, .. } => "again".to_owned(),
+                Outcome::Reject { .. } => "given up".to_owned(),
+                other => format!("{other:?}"),
+            };
+            assert_eq!(found, expected, "{text}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use mecha_manifest::{self as manifest, App, Outside};
+use mecha_manifest::{self as manifest, App, OutputKind, Outside};
 use mecha_primitives::{
     bindings::{
         Output,
@@ -31,12 +31,13 @@ use super::{
     Engines,
     events::{Events, Sources, Subscription},
 };
+use crate::dispatch::lease;
 
 /// The outboxes of an app: by output, and whether it is in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Outboxes(BTreeMap<(name::Binding, bool), Arc<Topic>>);
 
-/// One attempt at an operation, at the most.
+/// One attempt at an operation that has no time of its own, at the most.
 const LEASE: Duration = Duration::from_secs(120);
 /// The largest operation: what an output takes, in the form that it has in an event.
 const LARGEST: u64 = 8 << 20;
@@ -126,7 +127,8 @@ fn add(
     let member = Member { group: group.clone(), filter: None, ordered: true, changed: changed.clone() };
     let options = Options { max_event: LARGEST, window: None, ..Options::default() };
     let topic = Arc::new(Topic::new(&app.name, name, engine.clone(), by(), options, vec![member.clone()]));
-    let options = queue::Options { retry: Retry::default(), lease: LEASE, dead_letters: Some(dead) };
+    let options =
+        queue::Options { retry: Retry::default(), lease: lease_of(app, output), dead_letters: Some(dead) };
     let (clock, random) = by();
     let owner = random.next();
     let queue = Queue::new(&topic, group, changed.clone(), options, owner, clock, random);
@@ -143,4 +145,13 @@ fn add(
         },
     );
     Ok(topic)
+}
+
+/// As long as an attempt may take: an upstream that is slow must not be asked again meanwhile.
+fn lease_of(app: &App, output: &name::Binding) -> Duration {
+    let declared = app.outputs.iter().find(|declared| declared.name == *output);
+    match declared.map(|declared| &declared.kind) {
+        Some(OutputKind::Http(upstream)) => LEASE.max(lease(upstream.timeout)),
+        _ => LEASE,
+    }
 }

@@ -116,6 +116,10 @@ impl unit::conformance::Fixture for Memory {
     }
 }
 
+mod laws_of_outboxes {
+    mecha_primitives::deferred_conformance!(super::Memory::new());
+}
+
 mod laws_of_units {
     mecha_primitives::unit_conformance!(super::Memory::new());
 }
