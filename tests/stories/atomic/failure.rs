@@ -95,12 +95,15 @@ fn a_limit_that_is_reached_leaves_nothing(kind: &str) {
         "    limits: { held-body: 4KiB, transaction-entries: 100, transaction-size: 64KiB, memory: 16MiB }";
     let world = bank(kind, &Gate::closed(), lines);
     let large = json!({ "do": "answer", "size": 5000 });
+    world.plain().done(&[json!({ "do": "set-many", "prefix": "read/", "count": 200 })]);
     let many = json!({ "do": "set-many", "prefix": "k", "count": 200 });
+    let reads = json!({ "do": "list", "prefix": "read/" });
     let heavy = json!({ "do": "set-large", "key": "k", "size": 70_000 });
-    for beyond in [large, many, heavy] {
+    for beyond in [large, many, reads, heavy] {
         let answer = world.teller().call(&effects_and(beyond.clone()));
         assert!(answer.status >= 500, "{beyond}: {} {}", answer.status, answer.text());
-        assert_nothing(&world);
+        assert_eq!((world.value("a"), world.value("n"), world.value("k")), (None, None, None));
+        assert_eq!(world.topic("news")["events"], 0);
     }
     // What is refused is a value, and a component that handles it goes on.
     let many = attempt(json!({ "do": "set-many", "prefix": "k", "count": 200 }));

@@ -111,6 +111,27 @@ fn a_delivery_of_a_webhook_that_comes_again_is_handled_once() {
 }
 
 #[test]
+fn deliveries_of_a_webhook_that_come_at_once_are_handled_once() {
+    let gate = Gate::closed();
+    let world = hook(&gate);
+    let client = world.host.client();
+    let body = Value::from(vec![add("count", 1), gate.pass()]).to_string();
+    let senders: Vec<_> = (0..4)
+        .map(|_| {
+            let body = body.clone();
+            std::thread::spawn(move || client.send("POST", "/hook", &[("x-delivery", "d")], body).status)
+        })
+        .collect();
+    gate.wait_for(1);
+    gate.open_for_all();
+    for sender in senders {
+        let status = sender.join().unwrap();
+        assert!((200..300).contains(&status) || status == 503 || status == 409, "{status}");
+    }
+    assert_eq!(world.value("count").as_deref(), Some("1"));
+}
+
+#[test]
 fn a_delivery_of_a_webhook_that_fails_has_done_nothing_and_may_come_again() {
     let world = hook(&Gate::closed());
     assert_eq!(post(&world, "d-1", &[add("count", 1), just("nack")]).status, 503);

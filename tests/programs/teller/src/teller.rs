@@ -18,7 +18,7 @@ use crate::{fetch::fetch, refusal::Refusal, step::Step};
 /// How a script ends, if it does not just end.
 #[derive(Debug)]
 pub enum End {
-    Answer { status: u16, size: Option<usize>, then: Vec<Step> },
+    Answer { status: u16, size: Option<usize>, then: Vec<Step>, after: Vec<Step> },
     Nack,
     Reject,
     Fault,
@@ -120,7 +120,7 @@ fn one(step: &Step, attempt: u32) -> Result<Told, Refusal> {
         }
         Step::IfAttemptBelow { attempt: least, then } => inner(attempt < *least, then)?,
         Step::Try { step } => one(step, attempt).unwrap_or_else(|refusal| refusal.shown().into()),
-        Step::Publish { topic, data, id, key, ttl_ms } => {
+        Step::Publish { topic, data, id, key, ttl_ms, delay_ms } => {
             let mut message = Message::json("teller.script", data)?;
             if let Some(id) = id {
                 message = message.id(id);
@@ -130,6 +130,9 @@ fn one(step: &Step, attempt: u32) -> Result<Told, Refusal> {
             }
             if let Some(ms) = ttl_ms {
                 message = message.ttl(Duration::from_millis(*ms));
+            }
+            if let Some(ms) = delay_ms {
+                message = message.delay(Duration::from_millis(*ms));
             }
             Topic::open(topic)?.publish(&message)?.into()
         }
@@ -179,8 +182,9 @@ fn one(step: &Step, attempt: u32) -> Result<Told, Refusal> {
             thread::sleep(Duration::from_millis(*ms));
             Value::Null.into()
         }
-        Step::Answer { status, size, then } => {
-            Told::End(End::Answer { status: *status, size: *size, then: then.clone() })
+        Step::Answer { status, size, then, after } => {
+            let (then, after) = (then.clone(), after.clone());
+            Told::End(End::Answer { status: *status, size: *size, then, after })
         }
         Step::Nack {} => Told::End(End::Nack),
         Step::Reject {} => Told::End(End::Reject),
