@@ -150,7 +150,7 @@ fn an_event_of_a_call_that_failed_may_be_published_again(kind: &str) {
         |by: i64| json!({ "do": "publish", "topic": "news", "id": "e", "data": [add("handled", by)] });
     assert_eq!(world.teller().call(&[event(10), just("trap")]).status, 500);
     let event = event(1);
-    world.teller().done(&[event.clone()]);
+    world.teller().done(std::slice::from_ref(&event));
     world.wait_for_value("handled", "1");
     world.teller().done(&[event]);
     world.wait_for_events("news", 0);

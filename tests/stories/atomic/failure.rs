@@ -5,8 +5,8 @@ use std::{io::Write as _, thread, time::Duration};
 use mecha_tests::{
     courier::World,
     gate::Gate,
-    host::{mecha, output as ran},
-    teller::{add, answer, attempt, get, just, log, publish, set},
+    host::{mecha, output as ran, until},
+    teller::{add, answer, attempt, get, just, list, log, publish, set},
 };
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -139,11 +139,18 @@ fn clients_that_go_away_at_any_moment_leave_all_of_their_calls_or_nothing() {
         // Not to wait for anything, but to go at another moment each time.
         thread::sleep(Duration::from_micros(n * 40));
     }
-    world.wait_for_rest("teller");
-    let (a, b) = (world.plain().keys("a/"), world.plain().keys("b/"));
-    let numbers = |keys: &[String]| keys.iter().map(|key| key[2..].to_owned()).collect::<Vec<_>>();
-    assert_eq!(numbers(&a), numbers(&b));
-    assert_eq!(world.topic("news")["events"], a.len());
+    let numbers = |listed: &Value| {
+        let listed = listed.as_array().unwrap().iter();
+        listed.map(|pair| pair[0].as_str().unwrap()[2..].to_owned()).collect::<Vec<_>>()
+    };
+    let mut a = vec![];
+    until("the last of them has ended", || {
+        // Both at one moment, whoever is still to come.
+        let listed = world.teller().done(&[list("a/"), list("b/")]);
+        a = numbers(&listed[0]);
+        assert_eq!(a, numbers(&listed[1]));
+        world.in_flight("teller") == 0.0 && world.topic("news")["events"] == a.len()
+    });
     assert!(!a.is_empty() && a.len() < 200, "some went before, and some after: {}", a.len());
 }
 

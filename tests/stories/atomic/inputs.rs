@@ -71,7 +71,7 @@ fn killed_in_its_handler_a_file_has_done_nothing_and_comes_again() {
 fn killed_again_and_again_every_file_is_consumed_once() {
     let mut world = inbox(&Gate::closed());
     let mut names = vec![];
-    for round in 0..6 {
+    for round in 0..4 {
         for n in 0..8 {
             let name = format!("f{round}-{n}");
             put(&world.app, &name, &[add("count", 1), set(&format!("seen/{name}"), "x")]);

@@ -106,6 +106,7 @@ impl Subscriber for Teller {
 }
 
 impl BatchSubscriber for Teller {
+    #[expect(clippy::print_stderr, reason = "the log is how a story sees how many came together")]
     fn handle_batch(deliveries: Vec<Delivery>) -> Vec<Result<(), Nack>> {
         eprintln!("given a batch of {}", deliveries.len());
         deliveries.into_iter().map(<Self as Subscriber>::handle).collect()

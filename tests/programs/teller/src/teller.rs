@@ -1,4 +1,5 @@
 //! Carries out steps, one after the other.
+#![allow(clippy::disallowed_methods, reason = "in a guest, std's files are the host's")]
 
 use std::{fs, hint, process, thread, time::Duration};
 
@@ -61,6 +62,7 @@ impl<T: Into<Value>> From<T> for Told {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "the log is how a story sees that a step was done")]
 fn one(step: &Step, attempt: u32) -> Result<Told, Refusal> {
     let main = || Store::open("main");
     let inner = |holds: bool, then: &[Step]| match holds {
@@ -138,10 +140,9 @@ fn one(step: &Step, attempt: u32) -> Result<Told, Refusal> {
         }
         Step::Schedule { name, after_ms, script, replace } => {
             let job = Job::after(name, Duration::from_millis(*after_ms)).json(script)?;
-            if *replace {
-                job.replace()?
-            } else {
-                job.schedule()?
+            match replace {
+                true => job.replace()?,
+                false => job.schedule()?,
             }
             Value::Null.into()
         }
