@@ -1,6 +1,7 @@
 //! `Idempotency-Key`: a request that is sent again is given the first answer again.
 
 use std::{
+    io::Write as _,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -114,6 +115,30 @@ fn the_same_key_at_the_same_time_is_409() {
     assert_eq!(first.status, 200);
     assert_eq!(whole(&with_key(world.teller(), "\"k\"", &script)), whole(&first));
     assert_eq!((gate.arrived(), world.value("count").as_deref()), (1, Some("1")));
+}
+
+#[test]
+fn a_client_that_goes_away_and_comes_again_finds_its_key_free_or_answered() {
+    let gate = Gate::closed();
+    let world = world(&gate, "true");
+    let script = vec![add("count", 1), gate.pass()];
+    let body = Value::from(script.clone()).to_string();
+    let mut connection = world.host.client().connect().unwrap();
+    let head = format!(
+        "POST / HTTP/1.1\r\nhost: x\r\nidempotency-key: \"k\"\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    connection.write_all(head.as_bytes()).unwrap();
+    gate.wait_for(1);
+    drop(connection);
+    world.wait_for_rest("teller");
+    gate.open_for_all();
+    let mut status = 409;
+    until("nobody else has the key", || {
+        status = with_key(world.teller(), "\"k\"", &script).status;
+        status != 409
+    });
+    assert_eq!((status, world.value("count").as_deref()), (200, Some("1")));
 }
 
 #[test]

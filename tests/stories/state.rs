@@ -45,6 +45,15 @@ impl World {
         Self::new(&KEEPERS.replace("KIND", kind))
     }
 
+    /// As [`with_store`](Self::with_store), where each call is a transaction.
+    fn with_atomic_calls(kind: &str) -> Self {
+        let limits = "limits: { held-body: 16MiB, transaction-entries: 100000, transaction-size: 256MiB }";
+        let manifest = KEEPERS.replace("KIND", kind);
+        Self::new(
+            &manifest.replace("    stores: {", &format!("    atomic: true\n    {limits}\n    stores: {{")),
+        )
+    }
+
     /// What the keeper answers to one call, or to a list of them.
     fn ask(&self, call: &Value) -> Value {
         ask(&self.host, "keeper", call)
@@ -84,7 +93,7 @@ fn etag(answer: &Value) -> String {
     answer["etag"].as_str().unwrap_or_else(|| panic!("no etag in {answer}")).to_owned()
 }
 
-/// Makes each story a test on every kind of store.
+/// Makes each story a test on every kind of store, and in atomic calls.
 macro_rules! on_every_store {
     ($($story:ident)*) => {
         mod embedded {
@@ -92,6 +101,9 @@ macro_rules! on_every_store {
         }
         mod memory {
             $(#[test] fn $story() { super::$story(&crate::state::World::with_store("memory")); })*
+        }
+        mod atomically {
+            $(#[test] fn $story() { super::$story(&crate::state::World::with_atomic_calls("embedded")); })*
         }
     };
 }

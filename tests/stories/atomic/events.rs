@@ -28,8 +28,11 @@ on_every_engine! {
     events_of_one_key_keep_their_order
     an_event_of_a_call_that_failed_may_be_published_again
     a_handler_that_runs_out_of_time_leaves_nothing_but_a_retry
+    a_delayed_event_is_delivered_in_its_time
+    many_events_that_want_one_key_are_all_handled
     a_full_topic_refuses_the_commit
     a_full_topic_that_waits_lets_the_commit_wait
+    a_full_topic_that_waits_in_vain_ends_the_call
     a_full_topic_that_drops_its_oldest_makes_room_for_the_commit
 }
 
@@ -143,8 +146,10 @@ fn a_handler_that_loses_every_time_gets_its_event_again(kind: &str) {
 /// What recognizes repetitions has not seen it either.
 fn an_event_of_a_call_that_failed_may_be_published_again(kind: &str) {
     let world = news(kind, &Gate::closed(), "");
-    let event = json!({ "do": "publish", "topic": "news", "id": "e", "data": [add("handled", 1)] });
-    assert_eq!(world.teller().call(&[event.clone(), just("trap")]).status, 500);
+    let event =
+        |by: i64| json!({ "do": "publish", "topic": "news", "id": "e", "data": [add("handled", by)] });
+    assert_eq!(world.teller().call(&[event(10), just("trap")]).status, 500);
+    let event = event(1);
     world.teller().done(std::slice::from_ref(&event));
     world.wait_for_value("handled", "1");
     world.teller().done(&[event]);
@@ -162,6 +167,24 @@ fn a_handler_that_runs_out_of_time_leaves_nothing_but_a_retry(kind: &str) {
     world.plain().done(&[publish("news", &script)]);
     world.wait_for_value("attempt", "2");
     assert_eq!(world.value("handled").as_deref(), Some("1"));
+}
+
+fn a_delayed_event_is_delivered_in_its_time(kind: &str) {
+    let world = news(kind, &Gate::closed(), "");
+    let delayed = json!({
+        "do": "publish", "topic": "news", "delay-ms": 300, "data": [json!({ "do": "set", "key": "later", "value": "1" })]
+    });
+    world.teller().done(&[delayed, set("now", "1")]);
+    world.wait_for_value("later", "1");
+}
+
+/// Each is run again if it has to, and delivered again if that was not enough; none is given up.
+fn many_events_that_want_one_key_are_all_handled(kind: &str) {
+    let world = news(kind, &Gate::closed(), ", concurrency: 32");
+    let publications = vec![publish("news", &[increase("handled")]); 100];
+    world.teller().done(&publications);
+    world.wait_for_events("news", 0);
+    assert_eq!((world.value("handled").as_deref(), letters(&world)), (Some("100"), vec![]));
 }
 
 /// A topic for one large event, and who reads it is paused.
@@ -196,6 +219,21 @@ fn a_full_topic_that_waits_lets_the_commit_wait(kind: &str) {
     assert_eq!(caller.join().unwrap().status, 200);
     world.wait_for_value("handled", "2");
     assert_eq!(world.value("published").as_deref(), Some("2"));
+}
+
+fn a_full_topic_that_waits_in_vain_ends_the_call(kind: &str) {
+    let sections = format!(
+        "topics: {{ small: {{ {kind}: {{ max-size: 6KiB, full: wait }} }} }}\n\
+         subscriptions: {{ all: {{ topic: small, to: teller, paused: true }} }}"
+    );
+    let lines = "    publish: [small]\n    limits: { wall-time: 1s }";
+    let world = world(kind, &Gate::closed(), lines, &sections);
+    let script = [add("published", 1), publish("small", &[json!({ "do": "log", "text": "x".repeat(4000) })])];
+    world.teller().done(&script);
+    let told = world.teller().call(&script);
+    assert!(matches!(told.status, 504 | 507), "{} {}", told.status, told.text());
+    assert_eq!(world.value("published").as_deref(), Some("1"));
+    world.wait_for_rest("teller");
 }
 
 fn a_full_topic_that_drops_its_oldest_makes_room_for_the_commit(kind: &str) {

@@ -5,8 +5,8 @@ use std::{io::Write as _, thread, time::Duration};
 use mecha_tests::{
     courier::World,
     gate::Gate,
-    host::{mecha, output as ran},
-    teller::{add, answer, attempt, get, just, log, publish, set},
+    host::{mecha, output as ran, until},
+    teller::{add, answer, attempt, get, just, list, log, publish, set},
 };
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -95,12 +95,15 @@ fn a_limit_that_is_reached_leaves_nothing(kind: &str) {
         "    limits: { held-body: 4KiB, transaction-entries: 100, transaction-size: 64KiB, memory: 16MiB }";
     let world = bank(kind, &Gate::closed(), lines);
     let large = json!({ "do": "answer", "size": 5000 });
+    world.plain().done(&[json!({ "do": "set-many", "prefix": "read/", "count": 200 })]);
     let many = json!({ "do": "set-many", "prefix": "k", "count": 200 });
+    let reads = json!({ "do": "list", "prefix": "read/" });
     let heavy = json!({ "do": "set-large", "key": "k", "size": 70_000 });
-    for beyond in [large, many, heavy] {
+    for beyond in [large, many, reads, heavy] {
         let answer = world.teller().call(&effects_and(beyond.clone()));
         assert!(answer.status >= 500, "{beyond}: {} {}", answer.status, answer.text());
-        assert_nothing(&world);
+        assert_eq!((world.value("a"), world.value("n"), world.value("k")), (None, None, None));
+        assert_eq!(world.topic("news")["events"], 0);
     }
     // What is refused is a value, and a component that handles it goes on.
     let many = attempt(json!({ "do": "set-many", "prefix": "k", "count": 200 }));
@@ -136,11 +139,18 @@ fn clients_that_go_away_at_any_moment_leave_all_of_their_calls_or_nothing() {
         // Not to wait for anything, but to go at another moment each time.
         thread::sleep(Duration::from_micros(n * 40));
     }
-    world.wait_for_rest("teller");
-    let (a, b) = (world.plain().keys("a/"), world.plain().keys("b/"));
-    let numbers = |keys: &[String]| keys.iter().map(|key| key[2..].to_owned()).collect::<Vec<_>>();
-    assert_eq!(numbers(&a), numbers(&b));
-    assert_eq!(world.topic("news")["events"], a.len());
+    let numbers = |listed: &Value| {
+        let listed = listed.as_array().unwrap().iter();
+        listed.map(|pair| pair[0].as_str().unwrap()[2..].to_owned()).collect::<Vec<_>>()
+    };
+    let mut a = vec![];
+    until("the last of them has ended", || {
+        // Both at one moment, whoever is still to come.
+        let listed = world.teller().done(&[list("a/"), list("b/")]);
+        a = numbers(&listed[0]);
+        assert_eq!(a, numbers(&listed[1]));
+        world.in_flight("teller") == 0.0 && world.topic("news")["events"] == a.len()
+    });
     assert!(!a.is_empty() && a.len() < 200, "some went before, and some after: {}", a.len());
 }
 

@@ -13,6 +13,7 @@ on_every_engine! {
     what_is_answered_is_there
     an_answer_is_held_until_its_body_is_whole
     an_answer_that_fails_in_its_body_leaves_nothing
+    what_a_call_does_after_its_answer_is_a_part_of_it
     an_answer_larger_than_may_be_held_fails_before_the_commit
     a_request_larger_than_may_be_held_is_refused
     the_answer_of_a_plain_call_is_not_held
@@ -67,6 +68,19 @@ fn an_answer_that_fails_in_its_body_leaves_nothing(kind: &str) {
         assert_eq!(answer.status, status, "and not 200 with a body that breaks off");
         assert_eq!(world.plain().keys(""), Vec::<String>::new());
     }
+}
+
+fn what_a_call_does_after_its_answer_is_a_part_of_it(kind: &str) {
+    let gate = Gate::closed();
+    let world = world(kind, &gate, "    limits: { wall-time: 1s }", "");
+    let after = |steps: &[Value]| vec![set("a", "1"), json!({ "do": "answer", "after": steps })];
+    for (last, status) in [(just("trap"), 500), (just("loop"), 504), (gate.pass(), 504)] {
+        let answer = world.teller().call(&after(&[set("b", "1"), last]));
+        assert_eq!(answer.status, status, "{}", answer.text());
+        assert_eq!(world.plain().keys(""), Vec::<String>::new());
+    }
+    world.teller().done(&after(&[set("b", "1")]));
+    assert_eq!(world.plain().keys(""), ["a", "b"], "it is there with the answer");
 }
 
 fn an_answer_larger_than_may_be_held_fails_before_the_commit(kind: &str) {
@@ -161,8 +175,26 @@ fn a_call_that_changed_nothing_waits_for_no_disk() {
     assert_eq!(commits(), before);
 }
 
+/// Nothing is there to be committed to.
 #[test]
-fn a_snapshot_is_held_no_longer_than_the_calls_deadline() {
+fn a_call_of_a_component_that_keeps_nothing_is_answered() {
+    let manifest = "
+name: bare
+components:
+  teller:
+    source: '{guests}/teller.wasm'
+    atomic: true
+    http: [/]
+    callers: { outside: all }
+";
+    let world = World::new(manifest);
+    let told = world.teller().done(&[just("context")]);
+    assert_eq!(told[0]["atomic"], true);
+    assert_eq!(world.teller().call(&[json!({ "do": "answer", "status": 404 })]).status, 404);
+}
+
+#[test]
+fn a_call_that_reads_and_waits_is_ended_at_its_deadline() {
     let gate = Gate::closed();
     let world = world("embedded", &gate, "    limits: { wall-time: 1s }", "");
     let answer = world.teller().call(&[get("a"), gate.pass(), set("b", "1")]);

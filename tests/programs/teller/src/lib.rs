@@ -6,18 +6,23 @@ mod refusal;
 mod step;
 mod teller;
 
-use std::io::Write as _;
+use std::{cell::RefCell, io::Write as _};
 
 use mecha_guest::{
     bindings::{self, Input, Trigger},
     events::{BatchSubscriber, Delivery, Nack, Subscriber},
-    http::{self, Handler, Request, Response},
+    http::{self, Handler, Request, Response, answer},
     invoke::{Call, Fault, FaultKind, Reply, Service},
     jobs::{Run, Worker},
     json,
+    wasi::{
+        exports::http::incoming_handler,
+        http::types::{IncomingRequest, ResponseOutparam},
+    },
 };
 
 use refusal::{Failure, Refusal};
+use step::Step;
 use teller::{Done, End, carry_out};
 
 use crate::wit::exports::test::teller::scripts::Guest;
@@ -49,12 +54,36 @@ fn settle(done: Done) -> Result<Done, Nack> {
     }
 }
 
+thread_local! {
+    /// What is to be carried out after the answer is whole.
+    static AFTER: RefCell<Vec<Step>> = const { RefCell::new(Vec::new()) };
+}
+
+/// `Handler` ends with its answer; a call may go on.
+impl incoming_handler::Guest for Teller {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        answer::<Self>(request, out);
+        if let Err(refusal) = carry_out(&AFTER.take(), 1) {
+            panic!("{refusal:?}");
+        }
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+mecha_guest::wasi::http::proxy::export!(Teller);
+/// A native linker does not take the export's name, so that natively it is only compiled.
+#[cfg(not(target_arch = "wasm32"))]
+const _: fn(IncomingRequest, ResponseOutparam) = <Teller as incoming_handler::Guest>::handle;
+
 impl Handler for Teller {
     fn handle(request: Request) -> Result<Response, http::Error> {
         let done = run::<http::Error>(&request.body(32 << 20)?, None)?;
         let (status, size, then) = match done.end {
             None => (200, None, vec![]),
-            Some(End::Answer { status, size, then }) => (status, size, then),
+            Some(End::Answer { status, size, then, after }) => {
+                AFTER.set(after);
+                (status, size, then)
+            }
             Some(other) => return Err(http::Error::status(500, format!("told to end with {other:?}"))),
         };
         Ok(match size {
@@ -77,7 +106,7 @@ impl Subscriber for Teller {
 }
 
 impl BatchSubscriber for Teller {
-    #[expect(clippy::print_stderr, reason = "a component's log")]
+    #[expect(clippy::print_stderr, reason = "the log is how a story sees how many came together")]
     fn handle_batch(deliveries: Vec<Delivery>) -> Vec<Result<(), Nack>> {
         eprintln!("given a batch of {}", deliveries.len());
         deliveries.into_iter().map(<Self as Subscriber>::handle).collect()
@@ -123,7 +152,6 @@ impl Guest for Teller {
     }
 }
 
-mecha_guest::http::export!(Teller);
 mecha_guest::events::export!(Teller);
 mecha_guest::events::export_batch!(Teller);
 mecha_guest::invoke::export!(Teller);

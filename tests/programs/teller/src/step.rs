@@ -94,6 +94,7 @@ pub enum Step {
         id: Option<String>,
         key: Option<String>,
         ttl_ms: Option<u64>,
+        delay_ms: Option<u64>,
     },
     Schedule {
         name: String,
@@ -146,6 +147,9 @@ pub enum Step {
         /// Carried out while the body is made, after its bytes.
         #[serde(default)]
         then: Vec<Step>,
+        /// Carried out after the answer is whole.
+        #[serde(default)]
+        after: Vec<Step>,
     },
     Nack {},
     Reject {},

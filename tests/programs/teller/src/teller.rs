@@ -1,6 +1,5 @@
 //! Carries out steps, one after the other.
-#![allow(clippy::disallowed_methods, reason = "in a guest, std's clock and files are the host's")]
-#![allow(clippy::print_stderr, reason = "a component's log")]
+#![allow(clippy::disallowed_methods, reason = "in a guest, std's files are the host's")]
 
 use std::{fs, hint, process, thread, time::Duration};
 
@@ -20,7 +19,7 @@ use crate::{fetch::fetch, refusal::Refusal, step::Step};
 /// How a script ends, if it does not just end.
 #[derive(Debug)]
 pub enum End {
-    Answer { status: u16, size: Option<usize>, then: Vec<Step> },
+    Answer { status: u16, size: Option<usize>, then: Vec<Step>, after: Vec<Step> },
     Nack,
     Reject,
     Fault,
@@ -63,6 +62,7 @@ impl<T: Into<Value>> From<T> for Told {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "the log is how a story sees that a step was done")]
 fn one(step: &Step, attempt: u32) -> Result<Told, Refusal> {
     let main = || Store::open("main");
     let inner = |holds: bool, then: &[Step]| match holds {
@@ -122,7 +122,7 @@ fn one(step: &Step, attempt: u32) -> Result<Told, Refusal> {
         }
         Step::IfAttemptBelow { attempt: least, then } => inner(attempt < *least, then)?,
         Step::Try { step } => one(step, attempt).unwrap_or_else(|refusal| refusal.shown().into()),
-        Step::Publish { topic, data, id, key, ttl_ms } => {
+        Step::Publish { topic, data, id, key, ttl_ms, delay_ms } => {
             let mut message = Message::json("teller.script", data)?;
             if let Some(id) = id {
                 message = message.id(id);
@@ -133,14 +133,16 @@ fn one(step: &Step, attempt: u32) -> Result<Told, Refusal> {
             if let Some(ms) = ttl_ms {
                 message = message.ttl(Duration::from_millis(*ms));
             }
+            if let Some(ms) = delay_ms {
+                message = message.delay(Duration::from_millis(*ms));
+            }
             Topic::open(topic)?.publish(&message)?.into()
         }
         Step::Schedule { name, after_ms, script, replace } => {
             let job = Job::after(name, Duration::from_millis(*after_ms)).json(script)?;
-            if *replace {
-                job.replace()?;
-            } else {
-                job.schedule()?;
+            match replace {
+                true => job.replace()?,
+                false => job.schedule()?,
             }
             Value::Null.into()
         }
@@ -181,8 +183,9 @@ fn one(step: &Step, attempt: u32) -> Result<Told, Refusal> {
             thread::sleep(Duration::from_millis(*ms));
             Value::Null.into()
         }
-        Step::Answer { status, size, then } => {
-            Told::End(End::Answer { status: *status, size: *size, then: then.clone() })
+        Step::Answer { status, size, then, after } => {
+            let (then, after) = (then.clone(), after.clone());
+            Told::End(End::Answer { status: *status, size: *size, then, after })
         }
         Step::Nack {} => Told::End(End::Nack),
         Step::Reject {} => Told::End(End::Reject),
