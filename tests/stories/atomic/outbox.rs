@@ -194,8 +194,8 @@ fn what_a_nested_call_deferred_is_undone_with_it() {
     let received = receiver.wait_for(5);
     let order = targets(&received);
     let of = |name: &str| order.iter().position(|target| *target == name).unwrap();
-    assert!(of("1") < of("2") && of("3") < of("4") && of("4") < of("5"), "{order:?}");
-    assert_eq!(order.len(), 5, "{order:?}");
+    assert!(of("1") < of("2") && of("3") < of("5"), "those of one call keep their order: {order:?}");
+    assert!(order.len() == 5 && order.contains(&"4"), "{order:?}");
 }
 
 #[test]

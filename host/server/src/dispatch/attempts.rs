@@ -40,8 +40,10 @@ impl Dispatcher {
             let frame = Leased { source, items: items.clone() };
             let call = |identity| told(call(target.clone(), identity, items.clone()));
             let ended = dispatcher.transact(&target, occasion, permit, &frame, call).await?;
-            let done = || vec![Ended::Settled(Settled::Done); count];
-            Ok(if ended.committed { done() } else { ended.answer })
+            Ok(match ended.committed {
+                true => vec![Ended::Settled(Settled::Done); count],
+                false => ended.answer.into_iter().map(undone).collect(),
+            })
         });
         match AbortOnDropHandle::new(task).await {
             Ok(Ok(ended)) => ended,
@@ -79,6 +81,18 @@ impl<S: Source> Frame<Vec<Ended>> for Leased<S> {
 
     fn succeeded(&self, answer: &Vec<Ended>) -> bool {
         answer.len() == self.items.len() && answer.iter().all(|ended| *ended == Ended::from(Outcome::Done))
+    }
+}
+
+/// Nothing of the call has happened, so what it says is done is not: there were others in its batch, or more outcomes than
+/// deliveries.
+fn undone(ended: Ended) -> Ended {
+    match ended {
+        Ended::Outcome(Outcome::Done) => {
+            Outcome::Retry { after: None, why: "nothing was committed of the batch that it came in".into() }
+                .into()
+        }
+        ended => ended,
     }
 }
 

@@ -4,7 +4,7 @@
 use std::{borrow::Cow, convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, request::Parts};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, request::Parts};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use mecha_primitives::{
@@ -36,10 +36,21 @@ pub struct Held {
     pub room: Room,
 }
 
+impl Held {
+    /// Whether nothing is to be held of a request with this head: it is not atomic, and has no key and needs none.
+    fn lets_stream(&self, headers: &HeaderMap) -> bool {
+        let is_held = |keys: &Keys| keys.required || headers.contains_key("idempotency-key");
+        !self.atomic && !self.keys.as_ref().is_some_and(is_held)
+    }
+}
+
 impl Dispatcher {
     /// Calls a component with an HTTP request, and answers when all of the call has happened. Whatever happens, there is
     /// an answer.
     pub async fn http_held(&self, target: &Arc<Target>, held: &Held, request: Request<Incoming>) -> Answer {
+        if held.lets_stream(request.headers()) {
+            return self.http(target, request).await;
+        }
         self.answered(target, held, request).await.unwrap_or_else(|refused| refused)
     }
 

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderName, HeaderValue, Request, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -142,7 +142,7 @@ impl Http {
         if request.version() < http::Version::HTTP_11 && !request.headers().contains_key(header::HOST) {
             request.headers_mut().insert(header::HOST, HeaderValue::from_static("localhost"));
         }
-        let Some(host) = host(&request) else {
+        let Some(host) = host(request.uri(), request.headers()) else {
             return problem(StatusCode::BAD_REQUEST, None);
         };
         let live = self.apps.live();
@@ -169,13 +169,13 @@ impl Http {
 
 /// The host that the request is for, in lowercase and without its port. `None` if there is none, or more than one
 /// `Host`. The target's own authority goes before it. (RFC 9110, section 7.2; RFC 9112, sections 3.2 and 3.2.2)
-fn host<B>(request: &Request<B>) -> Option<String> {
-    let mut hosts = request.headers().get_all(header::HOST).iter();
+pub(crate) fn host(uri: &Uri, headers: &HeaderMap) -> Option<String> {
+    let mut hosts = headers.get_all(header::HOST).iter();
     let header = hosts.next();
     if hosts.next().is_some() {
         return None;
     }
-    let authority = match (request.uri().authority(), header) {
+    let authority = match (uri.authority(), header) {
         (Some(authority), _) => authority.clone(),
         (None, Some(header)) => header.to_str().ok()?.parse().ok()?,
         (None, None) => return None,

@@ -3,7 +3,7 @@
 use std::{num::NonZero, sync::Arc};
 
 use http::HeaderName;
-use mecha_manifest::{self as manifest, Idempotency};
+use mecha_manifest::{self as manifest, HostPattern, Idempotency};
 use mecha_primitives::{
     commit::Engine,
     unit::{Bounds, Transactions, transactions::Options},
@@ -80,6 +80,7 @@ impl Wiring<'_> {
             engine,
             clock: self.host.services.clock.clone(),
             route: format!("{host}{}", route.path),
+            many_hosts: matches!(route.host, Some(HostPattern::Subdomains(_))),
             caller: asked.caller.as_deref().map(HeaderName::try_from).transpose()?,
             keep: asked.keep,
             required: asked.required,

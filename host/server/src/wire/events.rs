@@ -24,7 +24,7 @@ use mecha_primitives::{
 };
 use tokio::sync::{Notify, watch};
 
-use super::Engines;
+use super::{Engines, meta_of};
 use crate::dispatch::lease;
 
 /// All of an app's topics and subscriptions.
@@ -243,11 +243,43 @@ fn longest(app: &App, meta: &manifest::Subscription) -> Duration {
     let targets = meta.to.iter().chain(meta.routes.iter().map(|case| &case.to));
     let times = targets.map(|target| match target {
         manifest::Target::Sink(sink) => sink.timeout,
-        manifest::Target::Component(name) => {
-            let found = app.components.iter().find(|component| component.name == name.value);
-            found.map(|component| component.limits.wall_time).unwrap_or_default()
-        }
+        manifest::Target::Component(name) => meta_of(app, &name.value).map_or(Duration::ZERO, |component| {
+            // A batch of which nothing was committed leaves time for one event by itself at least. Otherwise one that
+            // never ends would come back with its batch for ever.
+            let calls = if meta.batch.is_some() && meta.is_atomic(component) { 2 } else { 1 };
+            component.limits.wall_time * calls
+        }),
     });
     let fill = meta.batch.map(|batch| batch.wait).unwrap_or_default();
     times.max().unwrap_or_default() + fill
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct NoSecrets;
+
+    impl manifest::Secrets for NoSecrets {
+        fn env(&self, _: &str) -> Option<String> {
+            None
+        }
+
+        fn file(&self, _: &str) -> Result<String, String> {
+            Err("none".to_owned())
+        }
+    }
+
+    #[test]
+    fn a_batch_that_commits_nothing_leaves_time_for_one_of_it_alone() {
+        let cases = [("", "", 20), ("", "batch: { size: 9, wait: 3s }", 23), ("atomic: true", "", 20)];
+        let both = ("atomic: true", "batch: { size: 9, wait: 3s }", 43);
+        for (component, subscription, seconds) in cases.into_iter().chain([both]) {
+            let text = format!(
+                "name: a\ncomponents:\n  b:\n    source: b.wasm\n    limits: {{ wall-time: 20s }}\n    {component}\ntopics: {{ t: embedded }}\nsubscriptions:\n  s:\n    topic: t\n    to: b\n    {subscription}\n"
+            );
+            let (app, _) = manifest::load("mecha.yaml", &text, &NoSecrets).unwrap();
+            assert_eq!(longest(&app, &app.subscriptions[0]).as_secs(), seconds, "{text}");
+        }
+    }
 }

@@ -16,7 +16,7 @@ use super::super::{
     atomic::Frame,
     http::{Answer, described, explained},
 };
-use crate::apps::Target;
+use crate::{apps::Target, triggers::http::host};
 
 /// How a route recognizes requests that come again.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub struct Keys {
     pub clock: Arc<dyn Clock>,
     /// As the manifest has it: keys of different routes do not meet.
     pub route: String,
+    /// Whether the route has many hosts: each has keys of its own.
+    pub many_hosts: bool,
     /// The header that says who calls. `None`: all callers are one.
     pub caller: Option<HeaderName>,
     pub keep: Duration,
@@ -53,7 +55,11 @@ impl Keys {
         };
         let key = Key::parse(header.as_bytes()).map_err(|invalid| wrong(&invalid.to_string()))?;
         let caller = self.caller.as_ref().and_then(|name| parts.headers.get(name)).map(HeaderValue::as_bytes);
-        let scope = Scope { app: &target.app, component: &target.component, route: &self.route, caller };
+        let route = match self.many_hosts {
+            true => &format!("{} {}", host(&parts.uri, &parts.headers).unwrap_or_default(), self.route),
+            false => &self.route,
+        };
+        let scope = Scope { app: &target.app, component: &target.component, route, caller };
         let fingerprint = Fingerprint::of(&Request {
             method: parts.method.as_str(),
             path_and_query: parts.uri.path_and_query().map_or("", |path| path.as_str()),
