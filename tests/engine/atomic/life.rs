@@ -71,6 +71,8 @@ pub(super) const SUBSCRIPTIONS: [Subscription; 4] = [
 ];
 
 const ROUNDS: usize = 6;
+/// Lines of the trace that are shown.
+const LAST: usize = 600;
 const LEASE: Duration = Duration::from_secs(3);
 const SECOND: Duration = Duration::from_secs(1);
 /// A history that has so many transactions ends as soon as nothing is under way.
@@ -123,7 +125,7 @@ pub(super) fn live(seed: u64, bug: Option<Bug>) -> Result<Run, String> {
     let outcome = life.go().and_then(|()| judge::judge(&life));
     let world = lock(&life.world);
     let dead = outcome.map_err(|why| {
-        let last = world.trace.len().saturating_sub(60);
+        let last = world.trace.len().saturating_sub(LAST);
         let app: Vec<_> = life.app.iter().map(|component| format!("{component:?}")).collect();
         format!("{why}\nafter\n  {}\nin\n  {}", world.trace[last..].join("\n  "), app.join("\n  "))
     })?;
