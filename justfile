@@ -33,6 +33,11 @@ test: build
 seeds n:
     MECHA_SEEDS={{n}} cargo test -p mecha-tests --test engine
 
+# Run N further seeds of atomic calls; what is interrupted goes on from the next seed
+[group('test')]
+simulate n:
+    MECHA_SIMULATE={{n}} cargo test --release -p mecha-tests --test engine -- atomic::simulate --ignored --nocapture
+
 # Accept the messages of wrong manifests as they are now
 [group('test')]
 bless:

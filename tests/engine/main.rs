@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
 #![allow(clippy::print_stdout, reason = "a simulation says what it covered")]
 
+mod atomic;
 mod crash;
 mod dispatch;
 mod engines;

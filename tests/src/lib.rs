@@ -6,6 +6,8 @@
 //! | [`countdisk`] | a disk that counts what is asked of it |
 //! | [`host`] | the real binary, started and killed |
 //! | [`courier`] | a guest that publishes, calls and schedules, and tells what it was given |
+//! | [`teller`] | a guest that carries out scripts of host calls |
+//! | [`gate`] | a server at which a call waits until the story lets it go on |
 //! | [`receiver`] | an HTTP server that keeps what it is sent |
 //! | [`client`] | plain HTTP, and bytes that are no HTTP |
 //! | [`transcript`] | recorded sessions, replayed |
@@ -17,9 +19,11 @@
 pub mod client;
 pub mod countdisk;
 pub mod courier;
+pub mod gate;
 pub mod host;
 pub mod map;
 pub mod model;
 pub mod receiver;
 pub mod simdisk;
+pub mod teller;
 pub mod transcript;

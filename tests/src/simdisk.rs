@@ -7,9 +7,7 @@
 mod image;
 
 use std::{
-    fmt,
-    hash::{DefaultHasher, Hash as _, Hasher as _},
-    io,
+    fmt, io,
     ops::Bound,
     sync::{Arc, Condvar, Mutex, MutexGuard},
 };
@@ -58,7 +56,7 @@ struct State {
     faults: u64,
     crashes: u64,
     operations: u64,
-    trace: DefaultHasher,
+    trace: blake3::Hasher,
 }
 
 impl SimDisk {
@@ -80,7 +78,7 @@ impl SimDisk {
             faults: 0,
             crashes: 0,
             operations: 0,
-            trace: DefaultHasher::new(),
+            trace: blake3::Hasher::new(),
         };
         Self(Arc::new(Shared { state: Mutex::new(state), released: Condvar::new() }))
     }
@@ -154,7 +152,8 @@ impl SimDisk {
     /// A digest of every operation so far, with its data.
     #[must_use]
     pub fn trace(&self) -> u64 {
-        self.lock().trace.finish()
+        let digest = self.lock().trace.finalize();
+        u64::from_be_bytes(*digest.as_bytes().first_chunk().expect("a digest has 32 bytes"))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -200,7 +199,9 @@ impl State {
             return Err(io::Error::other("the power is off"));
         }
         self.operations += 1;
-        what.hash(&mut self.trace);
+        let (name, offset, data) = what;
+        let lengths = [offset, data.len() as u64].map(u64::to_be_bytes).concat();
+        self.trace.update(name.as_bytes()).update(&lengths).update(data);
         let Some((after, fault)) = self.plan else { return Ok(None) };
         if after > 0 {
             self.plan = Some((after - 1, fault));

@@ -3,6 +3,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "stories read and write files as users do")]
 
+mod atomic;
 mod bank;
 mod bindings;
 mod cache;
@@ -13,6 +14,7 @@ mod events;
 mod examples;
 mod hostile;
 mod http;
+mod idempotency;
 mod invoke;
 mod jobs;
 mod kill;

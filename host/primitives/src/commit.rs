@@ -381,6 +381,12 @@ pub trait Engine: fmt::Debug + fmt::Display + Send + Sync + 'static {
         act();
     }
 
+    /// Does something once all that was handed over before has been committed or refused: for who does not wait for the
+    /// end of a commit, and has to act as if it had happened.
+    fn when_written(&self, act: Box<dyn FnOnce() + Send>) {
+        act();
+    }
+
     /// Tells a unit of work who can make room if its commit finds the account full. Others have said so already.
     fn on_full(&self, _account: Bytes, _room: Arc<dyn Room>) {}
 }

@@ -28,14 +28,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use tokio::sync::OnceCell;
-
 use crate::{
     clock::Timestamp,
     commit::{Action, Batch, Change, Committed, Engine, Error, Room, Snapshot, Span},
 };
+use async_trait::async_trait;
+use bytes::Bytes;
 
 pub mod conformance;
 mod contended;
@@ -81,8 +79,8 @@ struct Inner {
     engine: Arc<dyn Engine>,
     /// The moment at which its own writes expire, or do not yet.
     now: Timestamp,
-    /// What the engine held at the first read.
-    base: OnceCell<Box<dyn Snapshot>>,
+    /// What the engine held at the first read, until the commit: the engine need not keep it for longer.
+    base: Mutex<Option<Arc<dyn Snapshot>>>,
     /// Held for a few lines, never across an await: a std mutex is right.
     held: Mutex<Held>,
     /// Held while a batch is judged.
@@ -96,7 +94,7 @@ impl Unit {
         Self(Arc::new(Inner {
             engine,
             now,
-            base: OnceCell::new(),
+            base: Mutex::default(),
             held,
             judging: tokio::sync::Mutex::default(),
         }))
@@ -116,20 +114,27 @@ impl Unit {
     /// [`Error::Unknown`] it may have happened.
     pub async fn commit(&self, deadline: Timestamp) -> Result<(), Error> {
         let (batch, rooms, acts) = self.held().finish()?;
-        let mut acts = Acts { acts, may_be_due: true };
+        let mut acts = Acts { acts, due: Due::Now, engine: &*self.0.engine };
         if batch.changes.is_empty() {
             // What was read was true at one moment, and nothing depends on it later.
             return Ok(());
         }
+        drop(self.base_slot().take());
+        let again = !rooms.is_empty()
+            || batch.changes.iter().any(|change| matches!(change.action, Action::Add { .. }));
+        let mut batch = batch;
         loop {
-            acts.may_be_due = true;
-            let error = match self.0.engine.commit(batch.clone()).await {
+            let kept = if again { batch.clone() } else { Batch::default() };
+            acts.due = Due::Later;
+            let outcome = self.0.engine.commit(std::mem::replace(&mut batch, kept)).await;
+            acts.due = Due::Now;
+            let error = match outcome {
                 Ok(_) => return Ok(()),
                 // It may be there: the acts say so.
                 Err(error @ Error::Unknown(_)) => return Err(error),
                 Err(error) => error,
             };
-            acts.may_be_due = false;
+            acts.due = Due::Never;
             let room = match &error {
                 Error::Quota { account, .. } => rooms.get(account),
                 _ => None,
@@ -174,8 +179,16 @@ impl Unit {
         self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn base(&self) -> Result<&dyn Snapshot, Error> {
-        Ok(&**self.0.base.get_or_try_init(|| self.0.engine.snapshot()).await?)
+    async fn base(&self) -> Result<Arc<dyn Snapshot>, Error> {
+        if let Some(base) = &*self.base_slot() {
+            return Ok(base.clone());
+        }
+        let first = Arc::from(self.0.engine.snapshot().await?);
+        Ok(self.base_slot().get_or_insert(first).clone())
+    }
+
+    fn base_slot(&self) -> MutexGuard<'_, Option<Arc<dyn Snapshot>>> {
+        self.0.base.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -252,15 +265,26 @@ fn changed_since(error: Error, batch: &Batch) -> Error {
 }
 
 /// What is to be done after the commit: also if nobody waits for its end, since it may have happened.
-struct Acts {
+struct Acts<'e> {
     acts: Vec<Act>,
-    may_be_due: bool,
+    due: Due,
+    engine: &'e dyn Engine,
 }
 
-impl Drop for Acts {
+enum Due {
+    Now,
+    /// The commit is on its way, and may come when nobody waits for it any more.
+    Later,
+    Never,
+}
+
+impl Drop for Acts<'_> {
     fn drop(&mut self) {
-        if self.may_be_due {
-            self.acts.drain(..).for_each(|act| act());
+        let acts = std::mem::take(&mut self.acts);
+        match self.due {
+            Due::Now => acts.into_iter().for_each(|act| act()),
+            Due::Later => self.engine.when_written(Box::new(|| acts.into_iter().for_each(|act| act()))),
+            Due::Never => {}
         }
     }
 }

@@ -291,6 +291,16 @@ impl commit::Engine for Engine {
         }
         outcome
     }
+
+    fn when_written(&self, act: Box<dyn FnOnce() + Send>) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return act() };
+        let engine = self.clone();
+        runtime.spawn(async move {
+            // The writer takes what is queued in order: what changes nothing is answered after all before it.
+            _ = engine.commit(Batch::default()).await;
+            act();
+        });
+    }
 }
 
 /// A moment that reports to its engine when the storage fails under it.

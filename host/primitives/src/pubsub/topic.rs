@@ -295,8 +295,10 @@ impl Topic {
             }
             let quotas = publication.quota.iter().cloned().collect();
             // If nobody waits for the end of it, the groups are to look all the same.
-            let waking = Waking { engine: &*self.engine, wake: std::mem::take(&mut publication.wake) };
+            let mut waking =
+                Waking { engine: &*self.engine, wake: std::mem::take(&mut publication.wake), ended: false };
             let outcome = self.engine.commit(Batch { changes, quotas, ..Batch::default() }).await;
+            waking.ended = true;
             match outcome {
                 Ok(_) => return Ok(()),
                 // It may be there: dropping `waking` says so.
@@ -408,6 +410,8 @@ impl Topic {
 struct Waking<'e> {
     engine: &'e dyn Engine,
     wake: Vec<Arc<Notify>>,
+    /// Whether its commit has ended. If nobody waits for that, it may still come.
+    ended: bool,
 }
 
 impl Waking<'_> {
@@ -420,7 +424,11 @@ impl Drop for Waking<'_> {
     fn drop(&mut self) {
         let wake = std::mem::take(&mut self.wake);
         if !wake.is_empty() {
-            self.engine.afterwards(Box::new(move || wake.iter().for_each(|changed| changed.notify_one())));
+            let tell = Box::new(move || wake.iter().for_each(|changed| changed.notify_one()));
+            match self.ended {
+                true => self.engine.afterwards(tell),
+                false => self.engine.when_written(tell),
+            }
         }
     }
 }
@@ -486,7 +494,9 @@ impl Publisher for Topic {
 
     fn over(&self, engine: &Arc<dyn Engine>) -> Arc<dyn Publisher> {
         let topic = Arc::new(Self { engine: engine.clone(), ..self.clone() });
-        engine.on_full(self.keys.account(), topic.clone());
+        if self.options.full != Full::Refuse {
+            engine.on_full(self.keys.account(), topic.clone());
+        }
         topic
     }
 }

@@ -15,6 +15,7 @@ use mecha_primitives::{
 };
 use tokio::sync::watch;
 
+use super::sink::is_passing;
 use crate::dispatch::Dispatcher;
 
 /// The outbox of one output, as its pump sees it.
@@ -58,8 +59,9 @@ fn is_final(error: &Error) -> bool {
         | Error::AccessDenied(_)
         | Error::NoSuchOperation(_)
         | Error::InvalidArgument(_)
-        | Error::TooLarge(_)
-        | Error::Rejected { .. } => true,
+        | Error::TooLarge(_) => true,
+        // An upstream that is down answers, too.
+        Error::Rejected { code, .. } => !code.parse().is_ok_and(is_passing),
         Error::QuotaExceeded(_)
         | Error::Busy(_)
         | Error::Timeout

@@ -47,7 +47,7 @@ impl Sink {
 }
 
 /// Whether it may be another answer the next time.
-fn is_passing(status: StatusCode) -> bool {
+pub(super) fn is_passing(status: StatusCode) -> bool {
     status.is_server_error()
         || matches!(
             status,
