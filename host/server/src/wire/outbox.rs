@@ -9,18 +9,21 @@ use std::{
 };
 
 use anyhow::Context as _;
+use bytes::Bytes;
 use mecha_manifest::{self as manifest, App, OutputKind, Outside};
 use mecha_primitives::{
     bindings::{
         Output,
         deferred::{self, Deferring},
     },
-    commit::Engine,
+    commit::{self, Budget, Engine, Span},
     delivery::Retry,
     name,
     pubsub::{
         begin::Start,
+        census,
         group::Group,
+        layout::TopicKeys,
         queue::{self, Queue},
         topic::{Member, Options, Topic},
     },
@@ -96,6 +99,37 @@ impl Outboxes {
     }
 }
 
+/// Outboxes that the manifest no longer asks for, with how many operations are left in each: nobody carries them out.
+///
+/// # Errors
+/// Those of the engine.
+pub(super) async fn left(
+    engine: &dyn Engine,
+    app: &name::App,
+    is_meant: impl Fn(&name::Topic) -> bool,
+) -> Result<Vec<(name::Topic, u64)>, commit::Error> {
+    let before = format!("{app}/pubsub/");
+    let end = Bytes::from(format!("{before}outbox/"));
+    let mut start = Bytes::from(format!("{before}outbox."));
+    let snapshot = engine.snapshot().await?;
+    let mut left = vec![];
+    loop {
+        let span = Span { start, end: Some(end.clone()), reverse: false };
+        let budget = Budget { records: 1, bytes: 4096, values: false };
+        let (found, _) = snapshot.scan(&span, budget).await?;
+        let Some((key, _)) = found.first() else { return Ok(left) };
+        let account = commit::account(key);
+        let name = &account[..account.len() - 1];
+        let topic = name.get(before.len()..).and_then(|name| std::str::from_utf8(name).ok()?.parse().ok());
+        if let Some(topic) = topic.filter(|topic| !is_meant(topic)) {
+            let operations = census::events(engine, &TopicKeys::new(app, &topic)).await?;
+            left.extend((operations > 0).then_some((topic, operations)));
+        }
+        // The slash at the account's end is followed by `0`.
+        start = [name, b"0"].concat().into();
+    }
+}
+
 fn add(
     app: &App,
     engines: &Engines,
@@ -153,5 +187,52 @@ fn lease_of(app: &App, output: &name::Binding) -> Duration {
     match declared.map(|declared| &declared.kind) {
         Some(OutputKind::Http(upstream)) => LEASE.max(lease(upstream.timeout)),
         _ => LEASE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mecha_backends::memory;
+    use mecha_primitives::{
+        clock::ManualClock,
+        commit::{Action, Batch, Change, Record, Version},
+        identity::CallId,
+    };
+
+    use super::*;
+
+    #[test]
+    fn outboxes_that_nobody_empties_any_more_are_found() {
+        let engine = memory::Engine::new(Arc::new(ManualClock::default()));
+        let keys = [
+            "a/pubsub/orders/e/1",
+            "a/pubsub/outbox.asked/e/1",
+            "a/pubsub/outbox.empty/m/outbox",
+            "a/pubsub/outbox.gone/e/1",
+            "a/pubsub/outbox.gone/e/2",
+            "a/pubsub/outbox.gone.memory/e/1",
+            "a/pubsub/outboxes/e/1",
+            "b/pubsub/outbox.other/e/1",
+        ];
+        let put = |key: &'static str| Change {
+            key: Bytes::from(key),
+            expect: None,
+            action: Action::Put(Record {
+                version: Version::new(CallId(1), 0, 0),
+                expires_at: None,
+                media_type: None,
+                value: Bytes::new(),
+            }),
+        };
+        let batch = Batch { changes: keys.into_iter().map(put).collect(), ..Batch::default() };
+        let found = async {
+            engine.commit(batch).await.unwrap();
+            let is_meant = |topic: &name::Topic| topic.as_str() == "outbox.asked";
+            left(&engine, &"a".parse().unwrap(), is_meant).await.unwrap()
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let found = runtime.block_on(found);
+        let found: Vec<_> = found.iter().map(|(topic, operations)| (topic.as_str(), *operations)).collect();
+        assert_eq!(found, [("outbox.gone.memory", 1), ("outbox.gone", 2)]);
     }
 }

@@ -1,7 +1,7 @@
 //! What runs beside HTTP: a pump for each subscription, schedule, component with jobs, and folder.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     num::NonZero,
     sync::Arc,
     time::Duration,
@@ -31,7 +31,7 @@ use super::{
     Engines, bindings,
     events::{Events, filter},
     meta_of,
-    outbox::Outboxes,
+    outbox::{self, Outboxes},
 };
 use crate::{
     apps::Target,
@@ -57,6 +57,8 @@ pub struct Pumps {
     /// With what the manifest says of each.
     schedules: Vec<(Arc<Jobs>, Job)>,
     jobs: Vec<Arc<Jobs>>,
+    /// All that there are, the host's own as well.
+    topics: BTreeSet<name::Topic>,
     ready: Vec<Started>,
 }
 
@@ -81,6 +83,7 @@ impl Pumps {
             engine: engines.embedded.clone(),
             schedules: vec![],
             jobs: vec![],
+            topics: events.topics().map(|topic| topic.name().clone()).collect(),
             ready: vec![],
         };
         for (meta, subscription) in app.subscriptions.iter().zip(&events.subscriptions) {
@@ -195,7 +198,8 @@ impl Pumps {
         Ok(())
     }
 
-    /// Brings what is stored of schedules in line with the manifest, and takes back what a former process had leased.
+    /// Brings what is stored of schedules in line with the manifest, takes back what a former process had leased, and tells
+    /// what nobody carries out any more.
     ///
     /// # Errors
     /// Those of the engine.
@@ -213,6 +217,10 @@ impl Pumps {
             if !is_meant {
                 self.forget(engine, &left).await?;
             }
+        }
+        let is_meant = |topic: &name::Topic| self.topics.contains(topic);
+        for (topic, operations) in outbox::left(&**engine, &self.app, is_meant).await? {
+            tracing::warn!(app = %self.app, %topic, operations, "deferred operations are left in an outbox that no atomic component of the manifest uses any more");
         }
         Ok(())
     }
