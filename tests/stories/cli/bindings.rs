@@ -12,7 +12,7 @@ fn bindings_shows_operations_with_their_effects_and_metadata() {
         "  get (safe)\n",
         "      if-exists ",
         "output http: ",
-        "  post (immediate)\n",
+        "  post (deferrable)\n",
         "      idempotency-key ",
         "output log: ",
         "input file: ",
