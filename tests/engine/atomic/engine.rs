@@ -19,6 +19,7 @@ use super::{bug::Bug, scheduler::pause};
 
 type Outcome = Result<Committed, Error>;
 type Reply = Arc<Mutex<Option<Outcome>>>;
+type Act = Box<dyn FnOnce() + Send>;
 pub(super) type Written = Arc<Mutex<Vec<Batch>>>;
 
 pub(super) struct Simulated {
@@ -27,8 +28,10 @@ pub(super) struct Simulated {
     bug: Option<Bug>,
     rng: Arc<Mutex<StdRng>>,
     database: Mutex<Option<Database>>,
-    /// What is handed over and not written yet.
+    /// What is handed over and not written yet: also what nobody waits for any more.
     queue: Mutex<Vec<(Batch, Reply)>>,
+    /// What is to be done when all of that is written.
+    acts: Mutex<Vec<Act>>,
     /// Whether batches are refused now and then.
     is_moody: Mutex<bool>,
 }
@@ -42,6 +45,7 @@ impl Simulated {
             rng: Arc::new(Mutex::new(rng)),
             database: Mutex::default(),
             queue: Mutex::default(),
+            acts: Mutex::default(),
             is_moody: Mutex::new(true),
         }
     }
@@ -49,6 +53,7 @@ impl Simulated {
     /// The process begins anew.
     pub(super) fn restart(&self) {
         self.queue.lock().unwrap().clear();
+        self.acts.lock().unwrap().clear();
         *self.database.lock().unwrap() = None;
         self.disk.restart();
     }
@@ -95,6 +100,8 @@ impl Simulated {
         for (reply, outcome) in replies.into_iter().zip(outcomes) {
             *reply.lock().unwrap() = Some(outcome);
         }
+        let acts = mem::take(&mut *self.acts.lock().unwrap());
+        acts.into_iter().for_each(|act| act());
     }
 
     /// Commits a group, in the way of the bug.
@@ -185,7 +192,6 @@ impl Engine for Simulated {
         }
         let reply = Reply::default();
         self.queue.lock().unwrap().push((batch, reply.clone()));
-        let _unwanted = Withdraw { queue: &self.queue, reply: &reply };
         self.pauses(2).await;
         if reply.lock().unwrap().is_none() {
             self.write();
@@ -194,18 +200,13 @@ impl Engine for Simulated {
         let outcome = reply.lock().unwrap().take();
         outcome.unwrap_or_else(|| Err(Error::Unknown("the process has ended".into())))
     }
-}
 
-/// What nobody waits for any more is not written, unless it has been. An engine with a thread may write it later: then
-/// who was told of it has looked too early, which would be seen here as something that nobody works on.
-struct Withdraw<'e> {
-    queue: &'e Mutex<Vec<(Batch, Reply)>>,
-    reply: &'e Reply,
-}
-
-impl Drop for Withdraw<'_> {
-    fn drop(&mut self) {
-        self.queue.lock().unwrap().retain(|(_, reply)| !Arc::ptr_eq(reply, self.reply));
+    fn when_written(&self, act: Act) {
+        if self.queue.lock().unwrap().is_empty() {
+            act();
+        } else {
+            self.acts.lock().unwrap().push(act);
+        }
     }
 }
 
@@ -250,6 +251,10 @@ impl Engine for Fresh {
 
     async fn commit(&self, batch: Batch) -> Outcome {
         self.0.commit(batch).await
+    }
+
+    fn when_written(&self, act: Act) {
+        self.0.when_written(act);
     }
 }
 
