@@ -495,7 +495,8 @@ impl Publisher for Topic {
     fn over(&self, engine: &Arc<dyn Engine>) -> Arc<dyn Publisher> {
         let topic = Arc::new(Self { engine: engine.clone(), ..self.clone() });
         if self.options.full != Full::Refuse {
-            engine.on_full(self.keys.account(), topic.clone());
+            // Not the one over the unit, which the unit would hold, and which holds the unit.
+            engine.on_full(self.keys.account(), Arc::new(Self { engine: self.home.clone(), ..self.clone() }));
         }
         topic
     }
