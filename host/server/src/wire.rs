@@ -3,7 +3,7 @@
 //! | module | idea |
 //! |---|---|
 //! | [`stores`] | the stores that components are granted |
-//! | [`events`] | topics, and the groups that take from them |
+//! | [`mod@events`] | topics, and the groups that take from them |
 //! | `atomic` | what atomic calls need
 //! | [`bindings`] | outputs, and the inputs that come by files and webhooks |
 //! | `outbox` | what atomic calls put off until after their commit
