@@ -1,6 +1,6 @@
 //! Jobs: work at a given time, once or again and again.
 //!
-//! [`Scheduler`] is what a component sees of its jobs. [`Jobs`] keeps them in any [`Engine`](crate::commit::Engine), and
+//! [`Scheduler`] is what a component sees of its jobs. [`Jobs`] keeps them in any [`Engine`], and
 //! is the [`Source`](crate::delivery::Source) of their runs; the schedules of a manifest are the same thing under
 //! another account. [`Schedule`] says when, `progress` what becomes of a run, both without a clock of their own.
 

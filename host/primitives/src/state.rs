@@ -1,6 +1,6 @@
 //! State: a map of values that outlives any instance.
 //!
-//! [`Store`] is the seam. [`Records`] keeps state in any [`Engine`](crate::commit::Engine); the
+//! [`Store`] is the seam. [`Records`] keeps state in any [`Engine`]; the
 //! wrappers [`Scoped`] and [`Limited`] are put around a store when an app is loaded; [`conformance`]
 //! holds a test for every law.
 
