@@ -182,6 +182,22 @@ impl Jobs {
         self.changed.notify_one();
     }
 
+    async fn commit_settlement(&self, item: &Item, outcome: &Outcome) -> Result<Settled, commit::Error> {
+        let (batch, settled) = self.settle_batch(item, outcome).await?;
+        if batch.changes.is_empty() {
+            return Ok(settled);
+        }
+        // What is leased must be settled in a full account, too.
+        match self.engine.commit(Batch { quotas: vec![], ..batch }).await {
+            Ok(_) => {
+                self.notify_afterwards();
+                Ok(settled)
+            }
+            Err(commit::Error::Conflict { .. }) => Ok(Settled::Stale),
+            Err(error) => Err(error),
+        }
+    }
+
     fn notify_afterwards(&self) {
         let changed = self.changed.clone();
         self.engine.afterwards(Box::new(move || changed.notify_one()));
@@ -454,34 +470,12 @@ impl Source for Jobs {
     }
 
     async fn settle(&self, item: &Item, outcome: Outcome) -> Result<Settled, commit::Error> {
-        let (batch, settled) = self.settle_batch(item, &outcome).await?;
-        if batch.changes.is_empty() {
-            return Ok(settled);
-        }
-        match self.engine.commit(Batch { quotas: vec![], ..batch }).await {
-            Ok(_) => {
-                self.notify();
-                Ok(settled)
-            }
-            Err(commit::Error::Conflict { .. }) => Ok(Settled::Stale),
-            Err(error) => Err(error),
-        }
+        self.commit_settlement(item, &outcome).await
     }
 
     async fn settle_over(&self, engine: &Arc<dyn Engine>, item: &Item) -> Result<Settled, commit::Error> {
         let over = Self { engine: engine.clone(), ..self.clone() };
-        let (batch, settled) = over.settle_batch(item, &Outcome::Done).await?;
-        if batch.changes.is_empty() {
-            return Ok(settled);
-        }
-        match engine.commit(Batch { quotas: vec![], ..batch }).await {
-            Ok(_) => {
-                over.notify_afterwards();
-                Ok(settled)
-            }
-            Err(commit::Error::Conflict { .. }) => Ok(Settled::Stale),
-            Err(error) => Err(error),
-        }
+        over.commit_settlement(item, &Outcome::Done).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, commit::Error> {

@@ -97,13 +97,6 @@ pub struct Publication {
     pub(super) recognized: Vec<(usize, usize)>,
 }
 
-impl Publication {
-    /// Tells the groups that there is something new.
-    pub fn committed(&self) {
-        self.wake.iter().for_each(|changed| changed.notify_one());
-    }
-}
-
 impl Topic {
     /// `room` is shared with the queues of the topic.
     pub fn new(

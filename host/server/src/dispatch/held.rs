@@ -1,24 +1,21 @@
 //! A request whose answer is held: the call is atomic, or has a key by which the same request is recognized when it
 //! comes again. (draft-ietf-httpapi-idempotency-key-header)
 
-use std::{borrow::Cow, convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, request::Parts};
+use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use mecha_primitives::{
-    commit::Version,
-    identity::{Identity, Trigger},
-};
+use mecha_primitives::{commit::Version, identity::Identity};
 use mecha_runtime::{exports::http::handle_whole, fault::Fault};
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime_wasi_http::Error;
 
 use super::{
-    Dispatcher, Occasion,
+    Dispatcher,
     atomic::{Failure, storage},
-    http::{Answer, failed, whole},
+    http::{Answer, failed, occasion, tell_trace, whole},
 };
 use crate::{apps::Target, triggers::reply::Room};
 
@@ -97,24 +94,12 @@ struct Calling<'a> {
 }
 
 impl Calling<'_> {
-    fn occasion(&self) -> Occasion<'_> {
-        let text = |name| self.parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        Occasion {
-            traceparent: text("traceparent").map(Cow::from),
-            idempotency_key: text("idempotency-key").map(Arc::from),
-            ..Occasion::new(Trigger::Http)
-        }
-    }
-
     async fn run(&self, identity: Arc<Identity>) -> Result<Response<Bytes>, Fault> {
         let limit = usize::try_from(self.target.micrologic.limits().held_body).unwrap_or(usize::MAX);
         let never = |never: Infallible| -> Error { match never {} };
         let mut request =
             Request::from_parts(self.parts.clone(), Full::new(self.body.clone()).map_err(never));
-        let traceparent = identity.traceparent.as_deref().unwrap_or_default();
-        if let Ok(value) = HeaderValue::from_str(traceparent) {
-            request.headers_mut().insert("traceparent", value);
-        }
+        tell_trace(request.headers_mut(), &identity);
         handle_whole(&self.target.micrologic, identity, request, limit).await
     }
 
@@ -125,7 +110,8 @@ impl Calling<'_> {
     ) -> Result<Response<Bytes>, Failure> {
         let frame = Recognized { key, version: self.version() };
         let call = |identity| self.run(identity);
-        let ended = self.dispatcher.transact(self.target, self.occasion(), permit, &frame, call).await?;
+        let occasion = occasion(&self.parts.headers);
+        let ended = self.dispatcher.transact(self.target, occasion, permit, &frame, call).await?;
         Ok(ended.answer)
     }
 
@@ -135,7 +121,7 @@ impl Calling<'_> {
         key: Option<&Keyed<'_>>,
         permit: OwnedSemaphorePermit,
     ) -> Result<Response<Bytes>, Failure> {
-        let identity = self.dispatcher.identify(self.target, self.occasion());
+        let identity = self.dispatcher.identify(self.target, occasion(&self.parts.headers));
         // What it was answered before is looked for in the call, so that it is counted and told as one.
         let call = async {
             if let Some(key) = key

@@ -44,8 +44,9 @@ impl Dispatcher {
             return Err(problem(StatusCode::PAYLOAD_TOO_LARGE, None));
         }
         let permit = self.admission(target).await?;
-        let (request, identity) = self.admit(target, request);
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        let identity = self.identify(target, occasion(&parts.headers));
+        tell_trace(&mut parts.headers, &identity);
         let (body, too_large) = Bounded::new(body, limits.request_body);
         let call = identity.call.to_string();
         let ending = self.ending(target, identity.clone(), permit);
@@ -76,26 +77,28 @@ impl Dispatcher {
         })
     }
 
-    /// Gives the call its identity, and the request the trace that it belongs to.
-    fn admit<B>(&self, target: &Target, mut request: Request<B>) -> (Request<B>, Arc<Identity>) {
-        let text = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        let occasion = Occasion {
-            traceparent: text("traceparent").map(Cow::from),
-            idempotency_key: text("idempotency-key").map(Arc::from),
-            ..Occasion::new(Trigger::Http)
-        };
-        let identity = self.identify(target, occasion);
-        let traceparent = identity.traceparent.as_deref().unwrap_or_default();
-        if let Ok(value) = HeaderValue::from_str(traceparent) {
-            request.headers_mut().insert("traceparent", value);
-        }
-        (request, identity)
-    }
-
     /// What happens when the call has ended, however it does.
     fn ending(&self, target: &Arc<Target>, identity: Arc<Identity>, permit: OwnedSemaphorePermit) -> Ending {
         let mut running = self.begin(target, identity, permit);
         Ending::new(move |outcome| running.ended(outcome.as_ref().map(drop)))
+    }
+}
+
+/// What is said of the call of a request with these headers.
+pub(super) fn occasion(headers: &HeaderMap) -> Occasion<'_> {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    Occasion {
+        traceparent: text("traceparent").map(Cow::from),
+        idempotency_key: text("idempotency-key").map(Arc::from),
+        ..Occasion::new(Trigger::Http)
+    }
+}
+
+/// Puts the trace that a call belongs to into its request.
+pub(super) fn tell_trace(headers: &mut HeaderMap, identity: &Identity) {
+    let traceparent = identity.traceparent.as_deref().unwrap_or_default();
+    if let Ok(value) = HeaderValue::from_str(traceparent) {
+        headers.insert("traceparent", value);
     }
 }
 
