@@ -15,7 +15,10 @@ use bytes::Bytes;
 
 use crate::{class::Class, clock::Timestamp, identity::CallId};
 
+mod accounts;
 pub mod conformance;
+
+pub use accounts::accounts;
 
 /// The version of a record: the call that wrote it, the attempt, and the ordinal of the write.
 /// Only equality means anything.

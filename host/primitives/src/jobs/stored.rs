@@ -87,21 +87,12 @@ pub async fn scheduled_names(
     app: &name::App,
 ) -> Result<Vec<name::Schedule>, commit::Error> {
     let prefix = format!("{app}/schedules/");
-    let snapshot = engine.snapshot().await?;
-    let mut names: Vec<name::Schedule> = vec![];
-    let mut start = prefix.clone().into_bytes();
-    let end = Bytes::from(format!("{app}/schedules0"));
-    loop {
-        let span = Span { start: start.into(), end: Some(end.clone()), reverse: false };
-        let budget = Budget { records: 1, bytes: 4096, values: false };
-        let (found, _) = snapshot.scan(&span, budget).await?;
-        let Some((key, _)) = found.first() else { return Ok(names) };
-        let account = commit::account(key);
+    let (start, end) = (Bytes::from(prefix.clone()), Bytes::from(format!("{app}/schedules0")));
+    let name = |account: &Bytes| {
         let text = account.get(prefix.len()..account.len().saturating_sub(1)).unwrap_or_default();
-        names.extend(std::str::from_utf8(text).ok().and_then(|text| name::Schedule::new(text).ok()));
-        // The slash at the account's end is followed by `0`.
-        start = [&account[..account.len() - 1], b"0"].concat();
-    }
+        std::str::from_utf8(text).ok().and_then(|text| name::Schedule::new(text).ok())
+    };
+    Ok(commit::accounts(&*engine.snapshot().await?, start, end).await?.iter().filter_map(name).collect())
 }
 
 /// A job as it was read.

@@ -16,7 +16,7 @@ use mecha_primitives::{
         Output,
         deferred::{self, Deferring},
     },
-    commit::{self, Budget, Engine, Span},
+    commit::{self, Engine},
     delivery::Retry,
     name,
     pubsub::{
@@ -109,25 +109,17 @@ pub(super) async fn left(
     is_meant: impl Fn(&name::Topic) -> bool,
 ) -> Result<Vec<(name::Topic, u64)>, commit::Error> {
     let before = format!("{app}/pubsub/");
-    let end = Bytes::from(format!("{before}outbox/"));
-    let mut start = Bytes::from(format!("{before}outbox."));
-    let snapshot = engine.snapshot().await?;
+    let (start, end) = (Bytes::from(format!("{before}outbox.")), Bytes::from(format!("{before}outbox/")));
     let mut left = vec![];
-    loop {
-        let span = Span { start, end: Some(end.clone()), reverse: false };
-        let budget = Budget { records: 1, bytes: 4096, values: false };
-        let (found, _) = snapshot.scan(&span, budget).await?;
-        let Some((key, _)) = found.first() else { return Ok(left) };
-        let account = commit::account(key);
-        let name = &account[..account.len() - 1];
-        let topic = name.get(before.len()..).and_then(|name| std::str::from_utf8(name).ok()?.parse().ok());
+    for account in commit::accounts(&*engine.snapshot().await?, start, end).await? {
+        let name = account[..account.len() - 1].get(before.len()..);
+        let topic = name.and_then(|name| std::str::from_utf8(name).ok()?.parse().ok());
         if let Some(topic) = topic.filter(|topic| !is_meant(topic)) {
             let operations = census::events(engine, &TopicKeys::new(app, &topic)).await?;
             left.extend((operations > 0).then_some((topic, operations)));
         }
-        // The slash at the account's end is followed by `0`.
-        start = [name, b"0"].concat().into();
     }
+    Ok(left)
 }
 
 fn add(
