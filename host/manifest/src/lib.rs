@@ -42,6 +42,7 @@ mod schema;
 mod secrets;
 mod store;
 mod subscriptions;
+pub mod suite;
 mod targets;
 mod topics;
 mod tree;

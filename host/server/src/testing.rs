@@ -1,0 +1,9 @@
+//! Micrologic under test: a case is an app in a world of its own, with its own time, chance and disk.
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`seen`] | what a case left behind |
+//! | [`verdict`] | what became of it |
+
+pub mod seen;
+pub mod verdict;
