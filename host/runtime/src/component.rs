@@ -7,7 +7,7 @@ use wasmtime::component::{self, types::ComponentItem};
 
 use crate::{
     cache::Cache,
-    engine::{Engines, Kind},
+    engine::{Engines, Kind, Metering},
 };
 
 /// Why bytes are no component that can be served.
@@ -81,15 +81,15 @@ impl Component {
     pub fn compile(
         engines: &Engines,
         bytes: &[u8],
-        metered: bool,
+        metering: Metering,
         cache: Option<&Cache>,
     ) -> Result<Self, Error> {
         let binary = binary(bytes)?;
-        match Self::compile_for(engines, &binary, Kind { pooled: true, metered }, cache) {
+        match Self::compile_for(engines, &binary, Kind { pooled: true, metering }, cache) {
             Ok(component) => Ok(component),
             Err(why) => {
                 // It does not fit the pool, or it is wrong: then the other engine says so too.
-                let kind = Kind { pooled: false, metered };
+                let kind = Kind { pooled: false, metering };
                 let mut component = Self::compile_for(engines, &binary, kind, cache)?;
                 component.note = Some(format!("does not fit the instance pool: {}", reason(&why)));
                 Ok(component)

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use mecha_manifest::{self as manifest, App, Problem, Severity};
 use mecha_primitives::clock::Timestamp;
-use mecha_runtime::{cache::Cache, component::Component};
+use mecha_runtime::{cache::Cache, component::Component, engine::Metering};
 
 use crate::{
     files::{HostSecrets, Kind, Source},
@@ -67,6 +67,8 @@ pub struct Options<'a> {
     pub cache: Option<&'a Cache>,
     /// Warnings are errors.
     pub strict: bool,
+    /// What is compiled into all code at least.
+    pub metering: Metering,
     pub now: Timestamp,
     pub progress: &'a Progress,
 }

@@ -33,11 +33,13 @@ pub(super) fn outputs(
     app: &App,
     folder: &Path,
     services: &Services,
+    doubles: &BTreeMap<name::Binding, Arc<dyn Output>>,
 ) -> anyhow::Result<BTreeMap<name::Binding, Arc<dyn Output>>> {
-    app.outputs
-        .iter()
-        .map(|output| Ok((output.name.clone(), self::output(output, folder, services)?)))
-        .collect()
+    let made = |meta: &manifest::Output| match doubles.get(&meta.name) {
+        Some(double) => Ok(double.clone()),
+        None => output(meta, folder, services),
+    };
+    app.outputs.iter().map(|meta| Ok((meta.name.clone(), made(meta)?))).collect()
 }
 
 fn output(output: &manifest::Output, folder: &Path, services: &Services) -> anyhow::Result<Arc<dyn Output>> {
