@@ -146,7 +146,7 @@ fn several<T>(
 }
 
 fn often(reader: &mut Reader<'_>, fields: &Fields<'_>) -> (Option<Option<u32>>, Option<Duration>) {
-    let times = fields.or("times", None, |item| reader.count32(item).map(Some));
+    let times = fields.or("times", None, |item| words::from_one(reader, item).map(Some));
     let after = fields.or("after", Duration::ZERO, |item| reader.duration(item));
     (times, after)
 }
@@ -200,6 +200,10 @@ fn status(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<u16> {
 
 /// A class.
 fn error(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Failure> {
+    if !item.is_scalar() {
+        reader.expected(item, "a class of errors, as in `error: timeout`");
+        return None;
+    }
     let class = reader.choice(item, "class of errors", &classes())?;
     Some(failure(class.as_str(), item.at(), None, String::new()))
 }

@@ -6,7 +6,7 @@ use crate::{
     app::{App, Spanned},
     limits::size,
     read::{Fields, Item, Reader},
-    suite::{Bounds, Case, Expected, expected, given, names, sense, steps},
+    suite::{Bounds, Case, Expected, expected, given, names, sense, steps, words},
     tree::{Node, Value},
     units,
     wrong::{Wrong, shown},
@@ -118,10 +118,7 @@ fn within(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Bounds> {
     let fields = reader.fields(item, WITHIN_KEYS)?;
     let fuel = bound(&fields, "fuel", |item| reader.count(item, u64::MAX));
     let memory = bound(&fields, "memory", |item| size(reader, item));
-    let host_calls = bound(&fields, "host-calls", |item| match item.scalar() {
-        Some("0") => Some(0),
-        _ => reader.count(item, u64::MAX),
-    });
+    let host_calls = bound(&fields, "host-calls", |item| words::from_zero(reader, item));
     let output = bound(&fields, "output", |item| reader.parse(item, units::size));
     let wall_time: Option<Option<Spanned<Duration>>> =
         bound(&fields, "wall-time", |item| reader.duration(item));

@@ -88,9 +88,9 @@ pub(super) fn operator<'n>(
 pub(super) fn base64(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Vec<u8>> {
     reader.parse(item, |text| {
         let text: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-        let wrong = |error: base64::DecodeError| {
-            Wrong::new(format!("{} is not base64: {error}", shown(&text)))
-                .help("it has letters, digits, `+` and `/`, and is filled up with `=`")
+        let wrong = |_| {
+            Wrong::new(format!("{} is not base64", shown(&text)))
+                .help("it has letters, digits, `+` and `/`, and is filled up with `=` to a multiple of four")
         };
         STANDARD.decode(&text).map_err(wrong)
     })
@@ -245,7 +245,7 @@ mod tests {
             ("{ a: { $matches: x } }", "`$matches` within JSON that is given"),
             ("{ $bas64: x }", "unknown operator `$bas64`"),
             ("{ $base64: a, b: 1 }", "`$base64` beside other keys"),
-            ("{ $base64: '*' }", "`*` is not base64: Invalid symbol 42, offset 0."),
+            ("{ $base64: '*' }", "`*` is not base64"),
             ("[18446744073709551616]", "`18446744073709551616` is no number that JSON could have here"),
             ("[.inf]", "`.inf` is no number that JSON could have here"),
             ("{ a: 1, a: 2 }", "`a` is given twice"),

@@ -3,7 +3,7 @@
 use crate::{
     app::App,
     read::{Item, Reader},
-    suite::{Fault, Strike, answers, names},
+    suite::{Fault, Strike, answers, names, words},
     wrong::{Wrong, choose, nearest, shown},
 };
 
@@ -58,7 +58,7 @@ pub(super) fn read(reader: &mut Reader<'_>, item: &Item<'_>, app: &App) -> Optio
             reader.expected(item, "`all` or a whole number");
             None
         }
-        _ => reader.count32(item).map(Some),
+        _ => words::from_one(reader, item).map(Some),
     });
     let strike = reader.require(&fields, item.at(), "with", WITH);
     let strike = strike.and_then(|item| strike_of(reader, &item));
@@ -110,10 +110,10 @@ fn strike_of(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Strike> {
         return reader.accept(item, Err(wrong.help("write how late it happens, as in `with: { slow: 5s }`")));
     }
     let classes = answers::classes().into_iter().map(|(name, _)| name);
-    let words: Vec<(&str, &str)> =
+    let all: Vec<(&str, &str)> =
         classes.chain(STRIKES.iter().map(|(name, _)| *name)).map(|name| (name, name)).collect();
     reader
-        .parse(item, |text| choose(text, "way to go wrong", &words))
+        .parse(item, |text| choose(text, "way to go wrong", &all))
         .map(|class| Strike::Fail(class.to_owned()))
 }
 

@@ -40,9 +40,13 @@ pub(super) struct Part {
 pub(super) fn read(reader: &mut Reader<'_>, item: &Item<'_>, app: &App) -> Option<Part> {
     let fields = reader.fields(item, KEYS)?;
     let clock = fields.or("clock", None, |item| reader.parse(item, words::moment).map(Some));
-    let seed = fields.or("seed", None, |item| seed(reader, item).map(Some));
+    let seed = fields.or("seed", None, |item| words::from_zero(reader, item).map(Some));
     let state = fields.or("state", vec![], |item| state(reader, item, app));
-    let env = fields.or("env", vec![], |item| env(reader, item, app));
+    let env = names::by_name(reader, &fields, "env", |reader, name, item| {
+        let component = names::at_key(reader, name.at, &item.key, names::component(app, &name.value));
+        let variables = variables(reader, item);
+        Some((component?.name.clone(), variables?))
+    });
     let secrets = fields.or("secrets", vec![], |item| answers::texts(reader, item));
     let outputs = names::by_name(reader, &fields, "outputs", |reader, name, item| {
         let output = names::at_key(reader, name.at, &item.key, names::output(app, &name.value))?;
@@ -61,7 +65,7 @@ pub(super) fn read(reader: &mut Reader<'_>, item: &Item<'_>, app: &App) -> Optio
         clock: clock?,
         seed: seed?,
         state: state?,
-        env: env?,
+        env,
         secrets: secrets?,
         outputs,
         upstream: upstream?,
@@ -118,14 +122,6 @@ fn followed<T: Clone>(mut own: Vec<T>, base: &[T]) -> Vec<T> {
     own
 }
 
-/// As a count, and 0 is a seed too.
-fn seed(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<u64> {
-    match item.scalar() {
-        Some("0") => Some(0),
-        _ => reader.count(item, u64::MAX),
-    }
-}
-
 fn state(reader: &mut Reader<'_>, item: &Item<'_>, app: &App) -> Option<Vec<Stored>> {
     let (mut stored, mut seen) = (Vec::new(), BTreeSet::new());
     for (name, item) in reader.entries(item)? {
@@ -161,36 +157,27 @@ pub(super) fn store(
 
 /// A key of a store.
 pub(super) fn key(text: &str) -> Result<String, Wrong> {
-    let wrong = |error: state::Error| {
-        Wrong::new(format!("{} is no key of a store", shown(text))).help(error.to_string())
+    let wrong = |_| {
+        Wrong::new(format!("{} is no key of a store", shown(text)))
+            .help(format!("a key has 1 to {} bytes", state::MAX_KEY))
     };
     state::Key::new(text).map(|_| text.to_owned()).map_err(wrong)
 }
 
-fn env(
-    reader: &mut Reader<'_>,
-    item: &Item<'_>,
-    app: &App,
-) -> Option<Vec<(name::Component, Vec<(String, String)>)>> {
+/// A map of environment variables.
+fn variables(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Vec<(String, String)>> {
     let entries = reader.entries(item)?;
     Some(each(&entries, |(name, item)| {
-        let component = names::at_key(reader, name.at, &item.key, names::component(app, &name.value));
-        let variables = reader.entries(item)?;
-        let variables = each(&variables, |(name, item)| {
-            let valid = match name.value.is_empty() || name.value.contains(['=', '\0']) {
-                true => {
-                    Err(Wrong::new(format!("{} is no name of an environment variable", shown(&name.value)))
-                        .help("a name is not empty and has no `=` and no NUL"))
-                }
-                false => Ok(name.value.clone()),
-            };
-            let name = names::at_key(reader, name.at, &item.key, valid);
-            let value = reader.parse(item, |text| match text.contains('\0') {
-                true => Err(Wrong::new("a value with a NUL character")),
-                false => Ok(text.to_owned()),
-            });
-            Some((name?, value?))
+        let valid = match name.value.is_empty() || name.value.contains(['=', '\0']) {
+            true => Err(Wrong::new(format!("{} is no name of an environment variable", shown(&name.value)))
+                .help("a name is not empty and has no `=` and no NUL")),
+            false => Ok(name.value.clone()),
+        };
+        let name = names::at_key(reader, name.at, &item.key, valid);
+        let value = reader.parse(item, |text| match text.contains('\0') {
+            true => Err(Wrong::new("a value with a NUL character")),
+            false => Ok(text.to_owned()),
         });
-        Some((component?.name.clone(), variables))
+        Some((name?, value?))
     }))
 }

@@ -41,7 +41,7 @@ pub(super) fn listed<T>(
     if item.is_list() {
         return list(reader, item, among_others);
     }
-    if !item.is_map() {
+    if !has_operator(item) {
         reader.expected(item, &format!("a list, or `{other}`"));
         return None;
     }
@@ -53,12 +53,13 @@ pub(super) fn listed<T>(
             let wrong = Wrong::new("both `$includes` and `$exactly`");
             reader.accept(item, Err(wrong.help("a list is all that is there, or some of it")))
         }
-        (None, None) if fields.unknown => None,
-        (None, None) => {
-            reader.expected(item, &format!("a list, or `{other}`"));
-            None
-        }
+        // Then it has another operator, which has been reported.
+        (None, None) => None,
     }
+}
+
+fn has_operator(item: &Item<'_>) -> bool {
+    matches!(&item.node.value, Value::Map(map) if map.iter().any(|(name, _)| name.value.starts_with('$')))
 }
 
 #[cfg(test)]
@@ -75,6 +76,7 @@ mod tests {
             ("{ $exactly: [a] }", true, Ok((false, 1))),
             ("a", false, Err("expected a list, or `{ $includes: […] }`, found the text `a`")),
             ("{}", true, Err("expected a list, or `{ $exactly: […] }`, found a map")),
+            ("{ type: a }", false, Err("expected a list, or `{ $includes: […] }`, found a map")),
             ("{ $include: [a] }", true, Err("unknown key `$include`")),
             ("{ $includes: [], $exactly: [] }", true, Err("both `$includes` and `$exactly`")),
             ("{ $includes: a }", true, Err("expected a list, found the text `a`")),

@@ -104,7 +104,10 @@ fn regex(text: &str) -> Result<String, Wrong> {
     let wrong = |error: regex::Error| {
         let said = error.to_string();
         let said = said.lines().last().unwrap_or_default();
-        let said = said.strip_prefix("error: ").unwrap_or(said);
+        let said = match &error {
+            regex::Error::CompiledTooBig(_) => "it needs too much memory",
+            _ => said.strip_prefix("error: ").unwrap_or(said),
+        };
         Wrong::new(format!("{} is no regular expression: {said}", shown(text)))
             .help("for a text as it is write `{ $contains: … }`")
     };
@@ -169,7 +172,7 @@ mod tests {
             ("{ $any: 1 }", "expected `true` or `false`, found `1`"),
             ("{ $matches: 'a(' }", "`a(` is no regular expression: unclosed group"),
             (&*long, "has 1001 bytes"),
-            (&*large, "exceeds size limit"),
+            (&*large, "it needs too much memory"),
             ("{ $contains: '' }", "every text contains the empty one"),
             ("{ $contains: [a] }", "expected a text, found a list"),
             (

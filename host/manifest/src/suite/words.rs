@@ -1,8 +1,9 @@
-//! Small texts of test files: methods, targets, patterns of URLs, moments.
+//! Small things that test files say: methods, targets, patterns of URLs, moments, counts.
 
 use mecha_primitives::clock::Timestamp;
 
 use crate::{
+    read::{Item, Reader},
     units, url,
     wrong::{Wrong, nearest, shown},
 };
@@ -108,6 +109,22 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, Wrong> {
             .help("write a time since 1970 as RFC 3339 does, as in `2026-01-05T12:00:00Z`")
     };
     units::moment(text).ok_or_else(wrong)
+}
+
+/// How often, or for which time: a whole number from 1 on.
+pub(super) fn from_one(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<u32> {
+    match item.scalar() {
+        Some("0") => reader.accept(item, Err(Wrong::new("zero times").help("the least is 1"))),
+        _ => reader.count32(item),
+    }
+}
+
+/// A whole number that can be zero.
+pub(super) fn from_zero(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<u64> {
+    match item.scalar() {
+        Some("0") => Some(0),
+        _ => reader.count(item, u64::MAX),
+    }
 }
 
 #[cfg(test)]
