@@ -9,6 +9,7 @@ use mecha_primitives::{class::Class, identity::Identity};
 
 use crate::{
     call::Call,
+    fault::Fault,
     grants::{self, Access, Grants, Store},
     outbound::Target,
 };
@@ -74,8 +75,12 @@ pub trait Observer: fmt::Debug + Send + Sync + 'static {
         let Identity { tenant, app, component, call, .. } = identity;
         tracing::info!(target: "guest", %tenant, %app, %component, %call, stream, "{line}");
     }
+    /// An instance is made for a call.
+    fn began(&self, _: &Identity) {}
     /// An instance is gone, however its call ended.
     fn ended(&self, _: &Identity, _: Used) {}
+    /// A call has ended, after its last run if it was run several times.
+    fn finished(&self, _: &Identity, _: Result<(), &Fault>) {}
 }
 
 /// What a call used.

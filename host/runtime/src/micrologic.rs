@@ -90,6 +90,11 @@ impl Micrologic {
         &self.shared.limits
     }
 
+    /// Tells whoever observes that a call has ended.
+    pub fn finished(&self, identity: &Identity, outcome: Result<(), &Fault>) {
+        self.shared.services.observer.finished(identity, outcome);
+    }
+
     pub(crate) fn http(&self) -> Option<&ProxyPre<Data>> {
         self.linked.http.as_ref()
     }
@@ -108,6 +113,9 @@ impl Micrologic {
 
     /// The store of one call, with every limit set.
     pub(crate) fn store(&self, identity: Arc<Identity>) -> anyhow::Result<Running> {
+        let services = &self.shared.services;
+        services.observer.began(&identity);
+        let directed = services.director.as_ref().and_then(|director| director.fuel(&identity));
         let call = Call { identity, shared: self.shared.clone() };
         let mut store = Store::new(self.linked.pre.engine(), Data::new(call));
         store.limiter(|data| &mut data.memory);
@@ -116,7 +124,7 @@ impl Micrologic {
         // A guest yields at each tick, so that others run and its deadline is seen.
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
-        let fuel = self.linked.is_metered.then(|| self.shared.limits.fuel.unwrap_or(u64::MAX));
+        let fuel = self.linked.is_metered.then(|| directed.or(self.shared.limits.fuel).unwrap_or(u64::MAX));
         if let Some(fuel) = fuel {
             store.set_fuel(fuel)?;
         }

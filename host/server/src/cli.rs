@@ -153,6 +153,7 @@ fn app(path: &Path, cache: &CacheArgs, strict: bool, as_json: bool) -> Result<(S
         cache: cache.as_ref(),
         strict,
         metering: Metering::None,
+        secrets: None,
         now: SystemClock.now(),
         progress: &Progress,
     };

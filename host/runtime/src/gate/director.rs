@@ -16,6 +16,11 @@ pub trait Director: fmt::Debug + Send + Sync + 'static {
     /// Asked once for each operation, which goes on when this returns. The number is given back when it is over.
     async fn before(&self, identity: &Identity, step: &Step<'_>) -> (Option<Strike>, u64);
 
+    /// How much fuel a call may use, in place of what its limits say.
+    fn fuel(&self, _: &Identity) -> Option<u64> {
+        None
+    }
+
     /// The operation is over. `outcome` is as an [`Observer`](super::Observer)'s.
     fn after(&self, _ticket: u64, _outcome: &'static str, _told: &Told) {}
 }
