@@ -2,8 +2,14 @@
 //!
 //! | module | idea |
 //! |---|---|
+//! | [`suites`] | the test files of an app |
+//! | [`run`] | many cases, at the same time |
 //! | [`seen`] | what a case left behind |
 //! | [`verdict`] | what became of it |
+//! | [`report`] | what people and machines are told |
 
+pub mod report;
+pub mod run;
 pub mod seen;
+pub mod suites;
 pub mod verdict;
