@@ -7,9 +7,11 @@
 //! | [`seen`] | what a case left behind |
 //! | [`verdict`] | what became of it |
 //! | [`report`] | what people and machines are told |
+//! | [`watch`] | when to run again |
 
 pub mod report;
 pub mod run;
 pub mod seen;
 pub mod suites;
 pub mod verdict;
+pub mod watch;
