@@ -2,6 +2,10 @@
 //!
 //! A failed expectation is a `failure`. What ended at a limit or could not be run is an `error`, told apart by its type.
 
+use std::path::Path;
+
+use anyhow::Context as _;
+use cap_std::{ambient_authority, fs::Dir};
 use mecha_manifest::suite::{Case, Suite};
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
 
@@ -23,6 +27,20 @@ impl Junit {
     #[must_use]
     pub fn new(app: &str) -> Self {
         Self { report: quick_junit::Report::new(app), suite: None }
+    }
+
+    /// Writes the file, and the folders that it is to be in.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn write(self, path: &Path) -> anyhow::Result<()> {
+        let cannot = || format!("cannot write {}", path.display());
+        let text = self.finish().with_context(cannot)?;
+        let name = path.file_name().context("it names no file").with_context(cannot)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Dir::create_ambient_dir_all(folder, ambient_authority()).with_context(cannot)?;
+        let folder = Dir::open_ambient_dir(folder, ambient_authority()).with_context(cannot)?;
+        folder.write(name, text).with_context(cannot)
     }
 
     /// The file's content.
