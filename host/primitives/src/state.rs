@@ -112,6 +112,17 @@ pub struct Step {
     pub action: Action,
 }
 
+impl Step {
+    /// Bytes of the value that it brings.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        match &self.action {
+            Action::Set { value, .. } => value.len(),
+            _ => 0,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     Set {

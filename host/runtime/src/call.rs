@@ -15,10 +15,10 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::{
-    gate::{Faults, Observer},
+    gate::{Director, Observer},
     grants::{Granted, Grants},
     limits::{Limits, Meter},
-    outbound::{Client, Hooks},
+    outbound::{Client, Hooks, Upstream},
     stdio, wasi,
 };
 
@@ -57,7 +57,12 @@ pub struct Services {
     /// For what the host itself draws: ids of calls and events.
     pub lots: Arc<dyn Random>,
     pub observer: Arc<dyn Observer>,
-    pub faults: Option<Arc<dyn Faults>>,
+    /// Stands at the gate, if there is one.
+    pub director: Option<Arc<dyn Director>>,
+    /// Whether guests live by `clock` alone: their monotonic clock is made from it as well.
+    pub virtual_time: bool,
+    /// Answers requests to the outside in place of the network, if there is one.
+    pub upstream: Option<Arc<dyn Upstream>>,
 }
 
 impl fmt::Debug for Services {

@@ -7,7 +7,7 @@ use wasmtime::component::{self, types::ComponentItem};
 
 use crate::{
     cache::Cache,
-    engine::{Engines, Kind},
+    engine::{Engines, Kind, Metering},
 };
 
 /// Why bytes are no component that can be served.
@@ -44,8 +44,10 @@ pub struct Component {
     pub(crate) inner: component::Component,
     pub imports: Vec<Item>,
     pub exports: Vec<Item>,
-    /// Bytes of the component as it was given.
+    /// Bytes of the component in its binary form.
     pub size: usize,
+    /// What tells these bytes from all others: BLAKE3, in hex.
+    pub digest: String,
     /// The linear memory that an instance has from its beginning, in bytes; at least.
     pub initial_memory: u64,
     /// Which engine it was compiled for.
@@ -81,15 +83,15 @@ impl Component {
     pub fn compile(
         engines: &Engines,
         bytes: &[u8],
-        metered: bool,
+        metering: Metering,
         cache: Option<&Cache>,
     ) -> Result<Self, Error> {
         let binary = binary(bytes)?;
-        match Self::compile_for(engines, &binary, Kind { pooled: true, metered }, cache) {
+        match Self::compile_for(engines, &binary, Kind { pooled: true, metering }, cache) {
             Ok(component) => Ok(component),
             Err(why) => {
                 // It does not fit the pool, or it is wrong: then the other engine says so too.
-                let kind = Kind { pooled: false, metered };
+                let kind = Kind { pooled: false, metering };
                 let mut component = Self::compile_for(engines, &binary, kind, cache)?;
                 component.note = Some(format!("does not fit the instance pool: {}", reason(&why)));
                 Ok(component)
@@ -121,7 +123,18 @@ impl Component {
         let imports = kinds.imports(engine).map(|(name, item)| self::item(engine, name, &item.ty)).collect();
         let exports = kinds.exports(engine).map(|(name, item)| self::item(engine, name, &item.ty)).collect();
         let initial_memory = initial_memory(binary);
-        Ok(Self { inner, imports, exports, size: binary.len(), initial_memory, kind, note: None, cached })
+        let digest = blake3::hash(binary).to_hex().to_string();
+        Ok(Self {
+            inner,
+            imports,
+            exports,
+            size: binary.len(),
+            digest,
+            initial_memory,
+            kind,
+            note: None,
+            cached,
+        })
     }
 
     /// The full name of an import or export, of which an interface is given with or without its version.

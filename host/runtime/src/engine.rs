@@ -2,19 +2,28 @@
 //!
 //! Components run in an engine whose instances come from a pool; one that does not fit the pool runs in an
 //! engine that allocates on demand, which is slower but not refused. Each kind exists in a second form that
-//! meters fuel, made only when a limit asks for it: metering is compiled into the code and costs 15–20 %.
+//! meters fuel, made only when a limit asks for it: metering is compiled into the code and costs 15–20 %. Tests have a
+//! third form, in which the same component on the same calls uses the same fuel on every machine.
 
 use std::{
+    num::NonZero,
     sync::{Mutex, OnceLock, PoisonError},
     thread,
     time::Duration,
 };
 
 use anyhow::Context as _;
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OperatorCost, PoolingAllocationConfig};
 
 /// How often a running guest yields to others, and how far apart it may notice its deadline.
 const TICK: Duration = Duration::from_millis(4);
+
+/// The version of wasmtime, on which recorded fuel depends.
+pub const WASMTIME: &str = "48.0.8";
+/// Changes whenever the settings of [`Metering::Exact`] are changed in a way that other fuel may be used.
+pub const EXACT: &str = "1";
+/// Frames of a guest's stack that are told in a test.
+const FRAMES: usize = 100;
 
 /// Address space that the pool may reserve. Far below the 128 TiB of a process; more is a mistake in the limits.
 const ADDRESS_SPACE: u64 = 32 << 40;
@@ -49,14 +58,26 @@ const INSTANCES_PER_SLOT: u32 = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Kind {
     pub pooled: bool,
-    pub metered: bool,
+    pub metering: Metering,
+}
+
+/// What is compiled into the code to count what it does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Metering {
+    /// Nothing: only time ends a guest.
+    #[default]
+    None,
+    /// Fuel, beside time.
+    Fuel,
+    /// Fuel alone, and nothing that differs between machines.
+    Exact,
 }
 
 /// The engines of a host, made when first needed.
 #[derive(Debug)]
 pub struct Engines {
     settings: Settings,
-    engines: [OnceLock<Engine>; 4],
+    engines: [OnceLock<Engine>; 6],
     making: Mutex<()>,
 }
 
@@ -86,7 +107,7 @@ impl Engines {
     /// # Errors
     /// If wasmtime cannot make the engine, as when the pool's address space is not to be had.
     pub fn get(&self, kind: Kind) -> anyhow::Result<&Engine> {
-        let slot = &self.engines[usize::from(kind.pooled) * 2 + usize::from(kind.metered)];
+        let slot = &self.engines[usize::from(kind.pooled) * 3 + kind.metering as usize];
         let _once = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(engine) = slot.get() {
             return Ok(engine);
@@ -94,7 +115,9 @@ impl Engines {
         let engine = Engine::new(&config(kind, self.settings))
             .map_err(anyhow::Error::from)
             .context("cannot make a wasmtime engine")?;
-        tick(&engine).context("cannot start the thread that interrupts guests")?;
+        if kind.metering != Metering::Exact {
+            tick(&engine).context("cannot start the thread that interrupts guests")?;
+        }
         Ok(slot.get_or_init(|| engine))
     }
 }
@@ -103,10 +126,17 @@ fn config(kind: Kind, settings: Settings) -> Config {
     let mut config = Config::new();
     config
         .concurrency_support(false)
-        .epoch_interruption(true)
-        .consume_fuel(kind.metered)
+        .epoch_interruption(kind.metering != Metering::Exact)
+        .consume_fuel(kind.metering != Metering::None)
+        // What wasmtime charges without being told, said here: recorded fuel means the same as long as this does.
+        .operator_cost(OperatorCost::default())
         .max_wasm_stack(1 << 20)
         .async_stack_size(2 << 20);
+    if kind.metering == Metering::Exact {
+        // As much of the stack as says where fuel goes.
+        config.wasm_backtrace_max_frames(NonZero::new(FRAMES));
+        config.cranelift_nan_canonicalization(true).relaxed_simd_deterministic(true);
+    }
     if kind.pooled {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings)));
     } else {
@@ -147,4 +177,15 @@ fn tick(engine: &Engine) -> std::io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_that_of_the_lock_file() {
+        let lock = include_str!("../../../Cargo.lock");
+        assert!(lock.contains(&format!("name = \"wasmtime\"\nversion = \"{WASMTIME}\"")));
+    }
 }

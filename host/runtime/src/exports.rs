@@ -63,7 +63,7 @@ pub(crate) async fn run<T>(
     let mut store =
         micrologic.store(identity).map_err(|error| Fault::new(Kind::Host, format!("{error:?}")))?;
     let done = async {
-        let instance = micrologic.pre().instantiate_async(&mut store).await?;
+        let instance = micrologic.pre().instantiate_async(&mut *store).await?;
         call(&mut store, &instance).await
     };
     let outcome = match tokio::time::timeout(left, AssertUnwindSafe(done).catch_unwind()).await {

@@ -1,17 +1,24 @@
 //! The one gate between a guest and what it was granted.
 //!
 //! Every import adapter begins with [`Call::enter`]. It authorises the operation, counts it, gives it its
-//! trace event, and can be told by a test to make it fail, or to crash the host right here.
+//! trace event, and lets a [`Director`] hold it, make it fail, or crash the host right here.
 
-use std::{fmt, time::Instant};
+use std::fmt;
 
 use mecha_primitives::{class::Class, identity::Identity};
 
 use crate::{
     call::Call,
+    fault::Fault,
     grants::{self, Access, Grants, Store},
     outbound::Target,
 };
+
+mod director;
+mod entered;
+
+pub use director::{Director, Step, Strike, Told};
+pub use entered::Entered;
 
 /// What a guest asks for.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +37,12 @@ pub enum Need<'a> {
     Key(&'a Store, Access, &'a str),
     /// Access to keys that begin with this.
     Keys(&'a Store, Access, &'a str),
-    /// A request to a host.
-    Connect(&'a Target),
+    /// A request to a host, by its method and URI.
+    Connect(&'a Target, &'a http::Method, &'a http::Uri),
+    /// Nothing more than that the topic is there.
+    Publish(&'a grants::Topic),
+    /// Nothing: the operation finds out whether there is something of this name.
+    Named(&'a str),
     /// A method of another component.
     Invoke(&'a grants::Target, &'a str),
     /// An operation of an output binding.
@@ -47,19 +58,6 @@ pub enum Refused {
     Injected(Class),
 }
 
-/// Something that makes operations fail, for tests.
-pub trait Faults: fmt::Debug + Send + Sync + 'static {
-    /// Asked once for each operation.
-    fn strike(&self, identity: &Identity, primitive: &str, verb: &str) -> Option<Strike>;
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strike {
-    Fail(Class),
-    /// The process ends at once, as if the machine had lost its power.
-    Crash,
-}
-
 /// Hears of every operation, for the operator's metrics.
 pub trait Observer: fmt::Debug + Send + Sync + 'static {
     /// `outcome` is `ok`, an error's class, or `cancelled`.
@@ -72,6 +70,26 @@ pub trait Observer: fmt::Debug + Send + Sync + 'static {
     );
     /// Output of a component was dropped because it was too much.
     fn dropped_output(&self, identity: &Identity, bytes: u64);
+    /// A component printed a line to `stdout` or `stderr`. It is within the limits, and cannot steer a terminal.
+    fn printed(&self, identity: &Identity, stream: &'static str, line: &str) {
+        let Identity { tenant, app, component, call, .. } = identity;
+        tracing::info!(target: "guest", %tenant, %app, %component, %call, stream, "{line}");
+    }
+    /// An instance is made for a call.
+    fn began(&self, _: &Identity) {}
+    /// An instance is gone, however its call ended.
+    fn ended(&self, _: &Identity, _: Used) {}
+    /// A call has ended, after its last run if it was run several times.
+    fn finished(&self, _: &Identity, _: Result<(), &Fault>) {}
+}
+
+/// What a call used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Used {
+    /// In wasmtime's fuel; `None`: its code is not metered.
+    pub fuel: Option<u64>,
+    /// Linear memory and tables at their end, in bytes: they do not shrink.
+    pub memory: u64,
 }
 
 impl Call {
@@ -79,31 +97,45 @@ impl Call {
     ///
     /// # Errors
     /// [`Refused`] if the grants do not cover the operation.
-    pub fn enter(&self, operation: Operation<'_>) -> Result<Entered, Refused> {
-        let Operation { primitive, verb, need } = operation;
-        let entered = Entered {
-            call: self.clone(),
-            operation: (primitive, verb),
-            began: began(),
-            outcome: "cancelled",
-        };
-        let faults = self.shared.services.faults.as_ref();
-        match faults.and_then(|faults| faults.strike(&self.identity, primitive, verb)) {
-            Some(Strike::Crash) => std::process::abort(),
-            Some(Strike::Fail(class)) => return Err(entered.refuse(Refused::Injected(class))),
-            None => {}
+    pub async fn enter(&self, operation: Operation<'_>) -> Result<Entered, Refused> {
+        let mut entered = Entered::new(self, (operation.primitive, operation.verb));
+        if let Some(director) = &self.shared.services.director {
+            let (strike, ticket) = director.before(&self.identity, &operation.step()).await;
+            entered.directed(ticket, strike.is_some_and(|strike| strike == Strike::Lose));
+            match strike {
+                Some(Strike::Crash) => std::process::abort(),
+                Some(Strike::Fail(class)) => return Err(entered.refuse(Refused::Injected(class))),
+                Some(Strike::Lose) | None => {}
+            }
         }
-        match authorise(&self.shared.grants, need) {
+        match authorise(&self.shared.grants, operation.need) {
             Ok(()) => Ok(entered),
             Err(missing) => Err(entered.refuse(Refused::Denied(missing))),
         }
     }
 }
 
+impl Operation<'_> {
+    /// As a director sees it.
+    fn step(&self) -> Step<'_> {
+        let about = match self.need {
+            Need::Nothing => String::new(),
+            Need::Key(store, _, key) => format!("{}/{key}", store.name),
+            Need::Keys(store, _, prefix) => format!("{}/{prefix}*", store.name),
+            Need::Connect(_, method, uri) => format!("{method} {uri}"),
+            Need::Publish(topic) => topic.name.to_string(),
+            Need::Named(name) => name.to_owned(),
+            Need::Invoke(target, method) => format!("{}.{method}", target.component),
+            Need::Output(output, operation) => format!("{}.{operation}", output.name),
+        };
+        Step { primitive: self.primitive, verb: self.verb, about, need: self.need }
+    }
+}
+
 fn authorise(grants: &Grants, need: Need<'_>) -> Result<(), String> {
     let (grant, access, key, whole) = match need {
-        Need::Nothing => return Ok(()),
-        Need::Connect(target) => {
+        Need::Nothing | Need::Publish(_) | Need::Named(_) => return Ok(()),
+        Need::Connect(target, ..) => {
             let granted = grants.outbound.iter().any(|destination| destination.covers(target));
             return if granted { Ok(()) } else { Err(format!("no grant covers {target}")) };
         }
@@ -141,47 +173,4 @@ fn authorise(grants: &Grants, need: Need<'_>) -> Result<(), String> {
         )),
         _ => Ok(()),
     }
-}
-
-/// An operation that has passed. It is counted when this is dropped.
-#[derive(Debug)]
-pub struct Entered {
-    call: Call,
-    operation: (&'static str, &'static str),
-    began: Instant,
-    outcome: &'static str,
-}
-
-impl Entered {
-    /// Notes that the operation is done. One that never says so was cancelled.
-    pub fn succeed(&mut self) {
-        self.outcome = "ok";
-    }
-
-    /// Notes that the operation failed.
-    pub fn fail(&mut self, class: Class) {
-        self.outcome = class.as_str();
-    }
-
-    fn refuse(mut self, refused: Refused) -> Refused {
-        self.outcome = match &refused {
-            Refused::Denied(_) => Class::Denied.as_str(),
-            Refused::Injected(class) => class.as_str(),
-        };
-        refused
-    }
-}
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        let took = self.began.elapsed();
-        let (primitive, verb) = self.operation;
-        tracing::trace!(call = %self.call.identity.call, primitive, verb, outcome = self.outcome, "host call");
-        self.call.shared.services.observer.operated(&self.call.identity, self.operation, self.outcome, took);
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a duration for the operator's metrics: nothing depends on it")]
-fn began() -> Instant {
-    Instant::now()
 }

@@ -33,12 +33,12 @@ pub(crate) fn link(linker: &mut Linker<Data>) -> wasmtime::Result<()> {
 }
 
 /// Looks a name up in what the call was granted: the gate's operation `open` of a primitive.
-fn granted<G: Granted>(
+async fn granted<G: Granted>(
     call: &Call,
-    primitive: &'static str,
+    (primitive, name): (&'static str, &str),
     find: impl FnOnce(&Grants) -> Option<G>,
 ) -> Result<Option<G>, Refused> {
-    let mut entered = call.enter(Operation { primitive, verb: "open", need: Need::Nothing })?;
+    let mut entered = call.enter(Operation { primitive, verb: "open", need: Need::Named(name) }).await?;
     let Some(found) = find(&call.shared.grants) else {
         entered.fail(Class::NotFound);
         return Ok(None);
@@ -48,7 +48,7 @@ fn granted<G: Granted>(
         let text = "it cannot take part in an atomic call; grant it with `outside: allow`";
         return Err(Refused::Denied(text.to_owned()));
     };
-    entered.succeed();
+    entered.succeed()?;
     Ok(Some(found))
 }
 

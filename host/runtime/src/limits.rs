@@ -47,6 +47,7 @@ pub(crate) const MEMORIES: usize = 8;
 /// Watches the memory of one call.
 #[derive(Debug)]
 pub(crate) struct Meter {
+    limit: u64,
     left: u64,
     /// Whether growth was refused: a guest that dies after that died of it.
     pub(crate) refused: bool,
@@ -54,7 +55,12 @@ pub(crate) struct Meter {
 
 impl Meter {
     pub(crate) fn new(memory: u64) -> Self {
-        Self { left: memory, refused: false }
+        Self { limit: memory, left: memory, refused: false }
+    }
+
+    /// What has been given out, in bytes.
+    pub(crate) fn used(&self) -> u64 {
+        self.limit - self.left
     }
 }
 

@@ -1,6 +1,10 @@
 //! A component with its grants and limits: linked, and ready to be called.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
 
 use mecha_primitives::{clock::Timestamp, identity::Identity};
 use wasmtime::{
@@ -12,7 +16,10 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use crate::{
     call::{Call, Data, Services, Shared},
     component::Component,
+    engine::Metering,
     exports::{self, Handlers, typed::Link},
+    fault::{Fault, Kind},
+    gate::{Need, Step, Strike, Told, Used},
     grants::Grants,
     imports,
     limits::{HOSTCALL_BYTES, Limits},
@@ -25,12 +32,13 @@ pub struct Micrologic {
     linked: Linked,
 }
 
-/// What linking found.
+/// A component that is linked to everything that a call will need. It is nobody's yet: many can be made of it.
 #[derive(Clone)]
-struct Linked {
+pub struct Linked {
     pre: InstancePre<Data>,
     http: Option<ProxyPre<Data>>,
     handlers: Arc<Handlers>,
+    is_metered: bool,
 }
 
 impl Micrologic {
@@ -46,22 +54,45 @@ impl Micrologic {
     ///
     /// # Errors
     /// If the component imports something that the host does not have.
-    pub fn new(
-        component: &Component,
-        grants: Grants,
-        limits: Limits,
-        services: Arc<Services>,
-        links: &[Link],
-    ) -> anyhow::Result<Self> {
-        let linked = link(component, links)?;
+    pub fn link(component: &Component, links: &[Link]) -> anyhow::Result<Linked> {
+        link(component, links)
+    }
+
+    #[must_use]
+    pub fn new(linked: Linked, grants: Grants, limits: Limits, services: Arc<Services>) -> Self {
         let shared =
             Shared { grants, limits, services, output: Default::default(), client: Default::default() };
-        Ok(Self { shared: Arc::new(shared), linked })
+        Self { shared: Arc::new(shared), linked }
+    }
+
+    /// Passes a step of a call that is no operation of its guest: `commit` or `end`. See
+    /// [`Director`](crate::gate::Director).
+    ///
+    /// # Errors
+    /// If a director wants it to fail.
+    pub async fn pass(&self, identity: &Identity, verb: &'static str) -> Result<(), Fault> {
+        let Some(director) = &self.shared.services.director else { return Ok(()) };
+        let about = identity.component.to_string();
+        let step = Step { primitive: "call", verb, about, need: Need::Nothing };
+        let (strike, ticket) = director.before(identity, &step).await;
+        let outcome = match strike {
+            Some(Strike::Crash) => std::process::abort(),
+            Some(Strike::Fail(class)) => Err(Fault::new(Kind::Commit, format!("injected: {class}"))),
+            Some(Strike::Lose) => Err(Fault::new(Kind::Unknown, "injected")),
+            None => Ok(()),
+        };
+        director.after(ticket, if outcome.is_ok() { "ok" } else { "unavailable" }, &Told::default());
+        outcome
     }
 
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.shared.limits
+    }
+
+    /// Tells whoever observes that a call has ended.
+    pub fn finished(&self, identity: &Identity, outcome: Result<(), &Fault>) {
+        self.shared.services.observer.finished(identity, outcome);
     }
 
     pub(crate) fn http(&self) -> Option<&ProxyPre<Data>> {
@@ -81,7 +112,10 @@ impl Micrologic {
     }
 
     /// The store of one call, with every limit set.
-    pub(crate) fn store(&self, identity: Arc<Identity>) -> anyhow::Result<Store<Data>> {
+    pub(crate) fn store(&self, identity: Arc<Identity>) -> anyhow::Result<Running> {
+        let services = &self.shared.services;
+        services.observer.began(&identity);
+        let directed = services.director.as_ref().and_then(|director| director.fuel(&identity));
         let call = Call { identity, shared: self.shared.clone() };
         let mut store = Store::new(self.linked.pre.engine(), Data::new(call));
         store.limiter(|data| &mut data.memory);
@@ -90,10 +124,41 @@ impl Micrologic {
         // A guest yields at each tick, so that others run and its deadline is seen.
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
-        if let Some(fuel) = self.shared.limits.fuel {
+        let fuel = self.linked.is_metered.then(|| directed.or(self.shared.limits.fuel).unwrap_or(u64::MAX));
+        if let Some(fuel) = fuel {
             store.set_fuel(fuel)?;
         }
-        Ok(store)
+        Ok(Running { store, fuel })
+    }
+}
+
+/// The store of a call that runs. However it ends, it tells what the call used.
+pub(crate) struct Running {
+    store: Store<Data>,
+    /// What it began with.
+    fuel: Option<u64>,
+}
+
+impl Deref for Running {
+    type Target = Store<Data>;
+
+    fn deref(&self) -> &Store<Data> {
+        &self.store
+    }
+}
+
+impl DerefMut for Running {
+    fn deref_mut(&mut self) -> &mut Store<Data> {
+        &mut self.store
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let left = self.store.get_fuel().unwrap_or_default();
+        let data = self.store.data();
+        let used = Used { fuel: self.fuel.map(|fuel| fuel.saturating_sub(left)), memory: data.memory.used() };
+        data.call.shared.services.observer.ended(&data.call.identity, used);
     }
 }
 
@@ -105,7 +170,8 @@ fn link(component: &Component, links: &[Link]) -> anyhow::Result<Linked> {
     let pre: InstancePre<Data> = linker.instantiate_pre(&component.inner)?;
     let http = component.exports_interface(exports::http::INTERFACE).then(|| ProxyPre::new(pre.clone()));
     let handlers = Handlers::find(&pre, |interface| component.exports_interface(interface))?;
-    Ok(Linked { http: http.transpose()?, handlers: Arc::new(handlers), pre })
+    let is_metered = component.kind.metering != Metering::None;
+    Ok(Linked { http: http.transpose()?, handlers: Arc::new(handlers), pre, is_metered })
 }
 
 impl fmt::Debug for Micrologic {

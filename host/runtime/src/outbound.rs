@@ -13,10 +13,11 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, Request, Response, Uri, uri::Scheme};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{
@@ -33,7 +34,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 use crate::{
     call::Call,
     gate::{Entered, Need, Operation, Refused},
-    limits::BODY_CHUNK,
+    limits::{BODY_CHUNK, HOSTCALL_BYTES},
 };
 
 /// Hosts that a component may send requests to.
@@ -219,7 +220,16 @@ impl tower_service::Service<Name> for Resolver {
 }
 
 /// What wasi:http asks of the host, for one call.
+#[derive(Clone)]
 pub(crate) struct Hooks(Call);
+
+/// Answers requests to the outside in place of the network.
+#[async_trait]
+pub trait Upstream: fmt::Debug + Send + Sync + 'static {
+    /// # Errors
+    /// What the guest is told instead of an answer.
+    async fn answer(&self, identity: &Identity, request: Request<Bytes>) -> Result<Response<Bytes>, Error>;
+}
 
 impl Hooks {
     pub(crate) fn new(call: Call) -> Self {
@@ -227,16 +237,17 @@ impl Hooks {
     }
 
     /// Passes the gate, and says whether private addresses are meant.
-    fn admit(&self, method: &Method, uri: &Uri) -> Result<(Entered, bool), Error> {
+    async fn admit(&self, method: &Method, uri: &Uri) -> Result<(Entered, bool), Error> {
         let target = Target::of(uri).ok_or(Error::HttpRequestUriInvalid)?;
-        let operation = Operation { primitive: "http", verb: "send", need: Need::Connect(&target) };
-        let mut entered = self.0.enter(operation).map_err(|refused| match refused {
+        let operation =
+            Operation { primitive: "http", verb: "send", need: Need::Connect(&target, method, uri) };
+        let mut entered = self.0.enter(operation).await.map_err(|refused| match refused {
             Refused::Denied(missing) => {
                 let Identity { app, component, .. } = &*self.0.identity;
                 tracing::warn!(%app, %component, %missing, "outgoing request denied: grant it with `outbound`");
                 Error::HttpRequestDenied
             }
-            Refused::Injected(_) => Error::DestinationUnavailable,
+            Refused::Injected(class) => injected(class),
         })?;
         let covering = || self.0.shared.grants.outbound.iter().filter(|grant| grant.covers(&target));
         if self.0.identity.unit.is_some() && !covering().any(|grant| grant.outside.lets(method)) {
@@ -263,10 +274,12 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _sent: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        let admitted = self.admit(request.method(), request.uri());
-        let shared = self.0.shared.clone();
+        let (hooks, shared) = (self.clone(), self.0.shared.clone());
         Box::new(async move {
-            let (mut entered, private) = admitted?;
+            let (mut entered, private) = hooks.admit(request.method(), request.uri()).await?;
+            if let Some(upstream) = &shared.services.upstream {
+                return directed(&**upstream, &hooks.0.identity, request, entered).await;
+            }
             let pool = shared.client.pool(private).map_err(|_| Error::TlsCertificateError)?;
             let place = shared.client.places.clone().try_acquire_owned().map_err(|_| {
                 entered.fail(Class::Busy(None));
@@ -275,13 +288,46 @@ impl WasiHttpHooks for Hooks {
             let response = send(pool, place, request, options.unwrap_or_default())
                 .await
                 .inspect_err(|_| entered.fail(Class::Unavailable))?;
-            entered.succeed();
+            if let Err(Refused::Injected(class)) = entered.succeed() {
+                return Err(injected(class));
+            }
             Ok((response, Box::new(std::future::ready(Ok(()))) as Box<_>))
         })
     }
 
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
         BODY_CHUNK
+    }
+}
+
+/// Sends a request to whoever answers in place of the network.
+async fn directed(
+    upstream: &dyn Upstream,
+    identity: &Identity,
+    request: Request<WasiBody>,
+    mut entered: Entered,
+) -> Sent {
+    let (parts, body) = request.into_parts();
+    let body = Limited::new(body, HOSTCALL_BYTES).collect().await;
+    let body = body.map_err(|_| Error::HttpRequestBodySize(None))?.to_bytes();
+    entered.gave(body.len());
+    let answer = upstream.answer(identity, Request::from_parts(parts, body)).await;
+    let response = answer.inspect_err(|_| entered.fail(Class::Unavailable))?;
+    entered.got(response.body().len(), || response.status().to_string());
+    if let Err(Refused::Injected(class)) = entered.succeed() {
+        return Err(injected(class));
+    }
+    let response = response.map(|body| Full::new(body).map_err(|never| match never {}).boxed_unsync());
+    Ok((response, Box::new(std::future::ready(Ok(())))))
+}
+
+/// What the guest is told of a failure that a test asked for.
+fn injected(class: Class) -> Error {
+    match class {
+        Class::Timeout => Error::ConnectionReadTimeout,
+        Class::Denied => Error::HttpRequestDenied,
+        Class::Busy(_) => Error::ConnectionLimitReached,
+        _ => Error::DestinationUnavailable,
     }
 }
 

@@ -78,7 +78,7 @@ impl Lines {
 
     fn log(&self, line: &[u8]) {
         let Call { identity, shared } = &self.call;
-        let Identity { tenant, app, component, call, .. } = &**identity;
+        let Identity { tenant, app, component, .. } = &**identity;
         let limit = shared.limits.stdio;
         let now = shared.services.clock.now();
         let (fits, dropped) = shared.output.spend(now, line.len() as u64 + LABEL, limit);
@@ -87,7 +87,7 @@ impl Lines {
         }
         if fits {
             let text = visible(line);
-            tracing::info!(target: "guest", %tenant, %app, %component, %call, stream = self.stream, "{text}");
+            shared.services.observer.printed(identity, self.stream, &text);
         } else {
             shared.services.observer.dropped_output(identity, line.len() as u64);
         }

@@ -3,7 +3,8 @@
 use std::{os::fd::AsRawFd as _, sync::Arc, time::Duration};
 
 use mecha_primitives::clock::Clock;
-use wasmtime_wasi::{FsPerms, HostWallClock, WasiCtx};
+use rand::RngExt as _;
+use wasmtime_wasi::{FsPerms, HostMonotonicClock, HostWallClock, WasiCtx};
 
 use crate::{call::Call, stdio::Lines};
 
@@ -17,11 +18,15 @@ pub(crate) fn context(call: &Call) -> WasiCtx {
         .wall_clock(Wall(shared.services.clock.clone()))
         .secure_random(random())
         .insecure_random(random())
+        .insecure_random_seed(u128::from_le_bytes(random().random()))
         .max_random_size(shared.limits.random)
         .envs(&shared.grants.env)
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false);
+    if shared.services.virtual_time {
+        builder.monotonic_clock(Steady(shared.services.clock.clone()));
+    }
     for directory in &shared.grants.directories {
         let perms = if directory.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
         // The way to the folder that was opened at load, wherever it is now.
@@ -46,5 +51,18 @@ impl HostWallClock for Wall {
 
     fn now(&self) -> Duration {
         Duration::from_millis(self.0.now().0)
+    }
+}
+
+/// The same clock as the monotonic one, in nanoseconds.
+struct Steady(Arc<dyn Clock>);
+
+impl HostMonotonicClock for Steady {
+    fn resolution(&self) -> u64 {
+        1_000_000
+    }
+
+    fn now(&self) -> u64 {
+        self.0.now().0.saturating_mul(1_000_000)
     }
 }

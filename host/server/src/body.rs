@@ -13,6 +13,11 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use wasmtime_wasi_http::Error;
 
+/// The body of a request that came in.
+pub trait Incoming: Body<Data = Bytes, Error = hyper::Error> + Send + Unpin + 'static {}
+
+impl<B: Body<Data = Bytes, Error = hyper::Error> + Send + Unpin + 'static> Incoming for B {}
+
 /// Ends with an error where it becomes larger than its limit.
 #[derive(Debug)]
 pub struct Bounded<B> {
@@ -31,7 +36,7 @@ impl<B> Bounded<B> {
     }
 }
 
-impl<B: Body<Data = Bytes, Error = hyper::Error> + Unpin> Body for Bounded<B> {
+impl<B: Incoming> Body for Bounded<B> {
     type Data = Bytes;
     type Error = Error;
 

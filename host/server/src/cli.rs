@@ -7,6 +7,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use mecha_primitives::clock::Clock as _;
+use mecha_runtime::engine::Metering;
 
 use crate::{
     clock::SystemClock,
@@ -148,8 +149,14 @@ fn app(path: &Path, cache: &CacheArgs, strict: bool, as_json: bool) -> Result<(S
         exit::APP
     })?;
     let cache = cache.open();
-    let options =
-        load::Options { cache: cache.as_ref(), strict, now: SystemClock.now(), progress: &Progress };
+    let options = load::Options {
+        cache: cache.as_ref(),
+        strict,
+        metering: Metering::None,
+        secrets: None,
+        now: SystemClock.now(),
+        progress: &Progress,
+    };
     let loaded = load::load(&source, &options).map_err(|report| {
         summary::report(&report, as_json);
         exit::APP

@@ -48,6 +48,12 @@ impl Randomness {
         Self(Mutex::new(rand::make_rng()))
     }
 
+    /// The same numbers for the same seed.
+    #[must_use]
+    pub fn from_seed(seed: u64) -> Self {
+        Self(Mutex::new(StdRng::seed_from_u64(seed)))
+    }
+
     /// Gives generators, each for one call.
     #[must_use]
     pub fn forks(self: &Arc<Self>) -> Arc<dyn Fn() -> StdRng + Send + Sync> {

@@ -155,6 +155,7 @@ impl Running {
     fn ended(&mut self, outcome: Result<(), &Fault>) {
         self.is_over = true;
         self.identity.cancel.cancel();
+        self.target.micrologic.finished(&self.identity, outcome);
         let fault = outcome.err().map(|fault| (fault.kind.as_str(), fault.kind.limit()));
         self.metrics.ended(&self.target.calls, fault, self.began.elapsed());
         if let Err(fault) = outcome {

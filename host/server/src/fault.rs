@@ -8,8 +8,9 @@ use std::{
     },
 };
 
+use async_trait::async_trait;
 use mecha_primitives::{class::Class, identity::Identity};
-use mecha_runtime::gate::{Faults, Strike};
+use mecha_runtime::gate::{Director, Step, Strike};
 
 /// What happens at the nth operation of a kind.
 #[derive(Debug, Clone)]
@@ -49,20 +50,22 @@ struct Plans(Vec<Plan>);
 impl Plan {
     /// All plans as one; `None` if there are none, which costs nothing.
     #[must_use]
-    pub fn combined(plans: &[Self]) -> Option<Arc<dyn Faults>> {
-        (!plans.is_empty()).then(|| Arc::new(Plans(plans.to_vec())) as Arc<dyn Faults>)
+    pub fn combined(plans: &[Self]) -> Option<Arc<dyn Director>> {
+        (!plans.is_empty()).then(|| Arc::new(Plans(plans.to_vec())) as Arc<dyn Director>)
     }
 }
 
-impl Faults for Plans {
-    fn strike(&self, _: &Identity, primitive: &str, verb: &str) -> Option<Strike> {
-        self.0.iter().find_map(|plan| {
+#[async_trait]
+impl Director for Plans {
+    async fn before(&self, _: &Identity, step: &Step<'_>) -> (Option<Strike>, u64) {
+        let strike = self.0.iter().find_map(|plan| {
             let (wanted, of) = plan.operation.split_once('.')?;
-            if (wanted, of) != (primitive, verb) {
+            if (wanted, of) != (step.primitive, step.verb) {
                 return None;
             }
             let seen = plan.seen.fetch_add(1, Ordering::Relaxed) + 1;
             (plan.nth == 0 || plan.nth == seen).then_some(plan.strike)
-        })
+        });
+        (strike, 0)
     }
 }

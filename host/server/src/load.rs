@@ -2,9 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use mecha_manifest::{self as manifest, App, Problem, Severity};
+use mecha_manifest::{self as manifest, App, Problem, Secrets, Severity};
 use mecha_primitives::clock::Timestamp;
-use mecha_runtime::{cache::Cache, component::Component};
+use mecha_runtime::{cache::Cache, component::Component, engine::Metering};
 
 use crate::{
     files::{HostSecrets, Kind, Source},
@@ -19,7 +19,7 @@ mod grants;
 mod handlers;
 mod imports;
 pub mod links;
-mod outside;
+pub mod outside;
 mod soon;
 mod source;
 
@@ -62,11 +62,14 @@ impl Report {
 }
 
 /// How to load.
-#[derive(Debug)]
 pub struct Options<'a> {
     pub cache: Option<&'a Cache>,
     /// Warnings are errors.
     pub strict: bool,
+    /// What is compiled into all code at least.
+    pub metering: Metering,
+    /// Where the manifest's secrets come from; `None`: from the host.
+    pub secrets: Option<&'a dyn Secrets>,
     pub now: Timestamp,
     pub progress: &'a Progress,
 }
@@ -78,8 +81,8 @@ pub struct Options<'a> {
 pub fn load(source: &Source, options: &Options<'_>) -> Result<Loaded, Report> {
     let (file, text, app, mut problems) = match &source.kind {
         Kind::Manifest { file, text } => {
-            let secrets = HostSecrets { folder: &source.folder };
-            match manifest::load(file, text, &secrets) {
+            let own = HostSecrets { folder: &source.folder };
+            match manifest::load(file, text, options.secrets.unwrap_or(&own)) {
                 Ok((app, warnings)) => (file.clone(), text.clone(), app, warnings),
                 Err(problems) => return Err(Report { problems, text: text.clone() }),
             }

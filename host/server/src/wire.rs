@@ -15,14 +15,13 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::Context as _;
-use cap_std::{ambient_authority, fs::Dir};
 use mecha_backends::{embedded, memory};
 use mecha_manifest::{self as manifest, App, HostPattern, OutboundScheme, StoreKind, TopicKind};
 use mecha_primitives::{
     bindings::Output,
     commit::Engine,
     idempotency::Guard,
+    invoke::Invoker,
     jobs::{Jobs, component_account},
     name,
 };
@@ -31,7 +30,7 @@ use mecha_runtime::{
     component::Component,
     exports::typed::Link,
     grants::{self, Directory, Grants},
-    micrologic::Micrologic,
+    micrologic::{Linked, Micrologic},
     outbound::{self, Destination},
 };
 
@@ -41,7 +40,7 @@ use crate::{
     data::DataDir,
     dispatch::{
         Dispatcher,
-        calls::{Linked, Switchboard},
+        calls::{self, Switchboard},
         lease,
     },
     load::{Loaded, limits, links},
@@ -100,16 +99,47 @@ pub fn wire(loaded: &Loaded, host: &Host<'_>) -> anyhow::Result<Wired> {
         embedded: embedded.clone().map(|engine| Arc::new(engine) as Arc<dyn Engine>),
         memory: Arc::new(memory::Engine::new(host.services.clock.clone())),
     };
+    let mut wired = assemble(loaded, host, &engines, &Doubles::default())?;
+    wired.live.engines = embedded.map(|engine| (host.tenant.clone(), engine)).into_iter().collect();
+    wired.data = data;
+    Ok(wired)
+}
+
+/// What tests put in the place of what the manifest says.
+#[derive(Default)]
+pub struct Doubles<'a> {
+    /// Who answers as these outputs.
+    pub outputs: BTreeMap<name::Binding, Arc<dyn Output>>,
+    /// Who answers calls of these components.
+    pub callees: BTreeMap<name::Component, Arc<dyn Invoker>>,
+    /// Where folders of inputs are, and those that components may write.
+    pub folder: Option<&'a Path>,
+    /// The app's components, where they could be linked beforehand.
+    pub linked: &'a [Option<Linked>],
+}
+
+/// Wires an app to storage that there is.
+///
+/// # Errors
+/// If a component cannot be linked, or a folder cannot be opened.
+pub fn assemble(
+    loaded: &Loaded,
+    host: &Host<'_>,
+    engines: &Engines,
+    doubles: &Doubles<'_>,
+) -> anyhow::Result<Wired> {
+    let app = &loaded.app;
     let sources = (&host.services.clock, &host.services.lots);
-    let (events, outboxes) = events(app, &engines, sources)?;
+    let (events, outboxes) = events(app, engines, sources)?;
     let events = Arc::new(events);
     let board = Arc::new(Switchboard::new(host.dispatcher.clone()));
-    let outputs = bindings::outputs(app, &loaded.folder, &host.services)?;
+    let outputs = bindings::outputs(app, &loaded.folder, &host.services, &doubles.outputs)?;
     let conflicts = Arc::<Conflicts>::default();
     let wiring = Wiring {
         loaded,
         host,
-        engines: &engines,
+        engines,
+        doubles,
         events: &events,
         board: &board,
         conflicts: &conflicts,
@@ -117,15 +147,17 @@ pub fn wire(loaded: &Loaded, host: &Host<'_>) -> anyhow::Result<Wired> {
         outboxes: &outboxes,
         outputs: &outputs,
     };
-    let stores = Stores::new(app, &host.services, &engines);
+    let stores = Stores::new(app, &host.services, engines);
     let (mut targets, mut jobs) = (HashMap::new(), vec![]);
-    for (meta, component) in app.components.iter().zip(&loaded.components) {
+    for (index, (meta, component)) in app.components.iter().zip(&loaded.components).enumerate() {
         let scheduler = wiring.jobs(meta);
         jobs.extend(scheduler.clone().map(|scheduler| (meta.name.clone(), scheduler)));
         let grants = wiring.grants(meta, &stores, scheduler)?;
-        let links = wiring.links(meta, component);
-        let limits = limits(&meta.limits);
-        let micrologic = Micrologic::new(component, grants, limits, host.services.clone(), &links)?;
+        let linked = match doubles.linked.get(index) {
+            Some(Some(linked)) => linked.clone(),
+            _ => Micrologic::link(component, &wiring.links(meta, component))?,
+        };
+        let micrologic = Micrologic::new(linked, grants, limits(&meta.limits), host.services.clone());
         let calls = host.dispatcher.metrics.calls(&host.tenant, &app.name, &meta.name);
         let (tenant, app) = (host.tenant.clone(), app.name.clone());
         let mut target = Target::new(tenant, app, meta.name.clone(), micrologic, calls, meta.callers.clone());
@@ -134,11 +166,12 @@ pub fn wire(loaded: &Loaded, host: &Host<'_>) -> anyhow::Result<Wired> {
         targets.insert(meta.name.clone(), Arc::new(target));
     }
     board.connect(targets.clone());
-    let mut pumps = Pumps::new(app, loaded, &host.dispatcher, &events, &engines, &targets, jobs)?;
+    let folder = doubles.folder.unwrap_or(&loaded.folder);
+    let mut pumps = Pumps::new(app, folder, &host.dispatcher, &events, engines, &targets, jobs)?;
     pumps.carry(&outboxes, &events, &outputs);
     let routes = wiring.routes(&targets)?;
-    let engines = embedded.map(|engine| (host.tenant.clone(), engine)).into_iter().collect();
-    Ok(Wired { live: Live { routes: Table::new(routes), engines }, data, events, board, conflicts, pumps })
+    let live = Live { routes: Table::new(routes), engines: HashMap::new() };
+    Ok(Wired { live, data: None, events, board, conflicts, pumps })
 }
 
 /// The app's topics and subscriptions, with those of the host's own.
@@ -201,6 +234,7 @@ struct Wiring<'a> {
     loaded: &'a Loaded,
     host: &'a Host<'a>,
     engines: &'a Engines,
+    doubles: &'a Doubles<'a>,
     events: &'a Events,
     board: &'a Arc<Switchboard>,
     conflicts: &'a Arc<Conflicts>,
@@ -217,7 +251,7 @@ impl Wiring<'_> {
         stores: &Stores<'_>,
         scheduler: Option<Arc<Jobs>>,
     ) -> anyhow::Result<Grants> {
-        let directories = meta.directories.iter().map(|found| directory(self.loaded, found));
+        let directories = meta.directories.iter().map(|found| self.directory(found));
         Ok(Grants {
             stores: meta.stores.iter().filter_map(|grant| stores.granted(meta, grant)).collect(),
             private: if self.loaded.bare { stores.private(meta) } else { None },
@@ -253,7 +287,9 @@ impl Wiring<'_> {
 
     fn target(&self, grant: &manifest::InvokeGrant) -> grants::Target {
         let methods = allowed(&grant.methods);
-        grants::Target { component: grant.component.clone(), methods, invoker: self.board.clone() }
+        let double = self.doubles.callees.get(&grant.component).cloned();
+        let invoker = double.unwrap_or_else(|| self.board.clone());
+        grants::Target { component: grant.component.clone(), methods, invoker }
     }
 
     fn output(&self, meta: &manifest::Component, grant: &manifest::OutputGrant) -> Option<grants::Output> {
@@ -262,6 +298,13 @@ impl Wiring<'_> {
         let sources = (&self.host.services.clock, &self.host.services.lots);
         let output = self.outboxes.wrapped(&self.loaded.app, meta, grant, output, sources);
         Some(grants::Output { name: grant.output.clone(), output, operations })
+    }
+
+    fn directory(&self, directory: &manifest::Directory) -> anyhow::Result<Directory> {
+        let writable = directory.access == manifest::DirAccess::ReadWrite;
+        let folder = self.doubles.folder.filter(|_| writable).unwrap_or(&self.loaded.folder);
+        let host = bindings::open(folder, &directory.host.value)?;
+        Ok(Directory { host: Arc::new(host.into_std_file()), guest: directory.guest.clone(), writable })
     }
 
     fn jobs(&self, meta: &manifest::Component) -> Option<Arc<Jobs>> {
@@ -286,7 +329,7 @@ impl Wiring<'_> {
             Some(Link {
                 import: import.to_owned(),
                 export: links::export(link, import, callee)?.to_owned(),
-                callee: Arc::new(Linked {
+                callee: Arc::new(calls::Linked {
                     board: self.board.clone(),
                     component: link.component.value.clone(),
                     interface: link.unversioned().to_owned(),
@@ -365,15 +408,4 @@ fn destination(granted: &manifest::Outbound) -> Destination {
             manifest::Outside::Allow => outbound::Outside::All,
         },
     }
-}
-
-fn directory(loaded: &Loaded, directory: &manifest::Directory) -> anyhow::Result<Directory> {
-    let path = loaded.folder.join(&directory.host.value);
-    let opened = Dir::open_ambient_dir(&path, ambient_authority());
-    let opened = opened.with_context(|| format!("cannot open the folder {}", path.display()))?;
-    Ok(Directory {
-        host: Arc::new(opened.into_std_file()),
-        guest: directory.guest.clone(),
-        writable: directory.access == manifest::DirAccess::ReadWrite,
-    })
 }

@@ -295,7 +295,9 @@ impl Stored {
         writer.bytes(&event::stored::encode(&self.event)).done().into()
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+    /// `None` if the bytes are no stored event.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(bytes, FORMAT)?;
         let published = reader.time()?;
         let key = match reader.byte()? {

@@ -15,7 +15,6 @@ use http_body::Body;
 use mecha_primitives::identity::Identity;
 use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
-use wasmtime::Store;
 use wasmtime_wasi_http::{
     WasiHttpView as _,
     p2::{bindings::http::types::Scheme, body::HyperOutgoingBody},
@@ -23,9 +22,8 @@ use wasmtime_wasi_http::{
 
 use super::panic_text;
 use crate::{
-    call::Data,
     fault::{Fault, Kind},
-    micrologic::Micrologic,
+    micrologic::{Micrologic, Running},
 };
 
 /// The interface, without its version.
@@ -118,7 +116,7 @@ type Answer = Result<Response<HyperOutgoingBody>, wasmtime_wasi_http::p2::bindin
 
 async fn run<B>(
     micrologic: Micrologic,
-    store: Store<Data>,
+    store: Running,
     request: Request<B>,
     sender: oneshot::Sender<Answer>,
     ending: Ending,
@@ -142,7 +140,7 @@ where
 
 async fn call<B>(
     micrologic: &Micrologic,
-    mut store: Store<Data>,
+    mut store: Running,
     request: Request<B>,
     sender: oneshot::Sender<Answer>,
     answered: Arc<Mutex<Option<Answered>>>,
@@ -166,8 +164,8 @@ where
         http.new_incoming_request(Scheme::Http, request).map_err(|error| host_fault(&error.into()))?;
     let out = http.new_response_outparam_from_callback(told).map_err(|error| host_fault(&error.into()))?;
     let done = async {
-        let instance = proxy.instantiate_async(&mut store).await?;
-        instance.wasi_http_incoming_handler().call_handle(&mut store, request, out).await
+        let instance = proxy.instantiate_async(&mut *store).await?;
+        instance.wasi_http_incoming_handler().call_handle(&mut *store, request, out).await
     };
     if let Err(error) = done.await {
         return Err(Fault::of(&error, store.data()));

@@ -116,6 +116,7 @@ fn define(instance: &mut LinkerInstance<'_, Data>, link: &Link, name: &str) -> w
             let operation = Operation { primitive: "invoke", verb: "link", need: Need::Nothing };
             let mut entered = call
                 .enter(operation)
+                .await
                 .map_err(|refused| wasmtime::Error::new(Failed(format!("refused: {refused:?}"))))?;
             let failed = match weight(params) > call.shared.limits.invoke_payload {
                 true => Failed(format!(
@@ -127,7 +128,9 @@ fn define(instance: &mut LinkerInstance<'_, Data>, link: &Link, name: &str) -> w
                         Function { interface: &link.export, name: &function, params, results: results.len() };
                     match link.callee.call(&call.identity, function).await {
                         Ok(values) => {
-                            entered.succeed();
+                            entered.succeed().map_err(|refused| {
+                                wasmtime::Error::new(Failed(format!("refused: {refused:?}")))
+                            })?;
                             results.iter_mut().zip(values).for_each(|(place, value)| *place = value);
                             return Ok(());
                         }

@@ -32,7 +32,7 @@ type Answer<T> = Result<Result<T, Error>>;
 
 impl outputs::Host for Data {
     async fn open(&mut self, name: String) -> Answer<Resource<Handle>> {
-        Ok(match granted(&self.call, "bindings", |grants| grants.output(&name)) {
+        Ok(match granted(&self.call, ("bindings", &name), |grants| grants.output(&name)).await {
             Ok(Some(grant)) => Ok(self.table.push(Handle(grant))?),
             Ok(None) => Err(Error::NoSuchBinding(name)),
             Err(refused) => Err(refused.into()),
@@ -56,10 +56,11 @@ impl types::HostOutput for Data {
     async fn invoke(&mut self, handle: Resource<Handle>, request: Request) -> Answer<Response> {
         let (call, grant) = (self.call.clone(), self.table.get(&handle)?.0.clone());
         let need = Need::Output(&grant, &request.operation);
-        let mut entered = match call.enter(Operation { primitive: "bindings", verb: "invoke", need }) {
+        let mut entered = match call.enter(Operation { primitive: "bindings", verb: "invoke", need }).await {
             Ok(entered) => entered,
             Err(refused) => return Ok(Err(refused.into())),
         };
+        entered.gave(request.data.len());
         let request = seam::Request {
             operation: request.operation,
             data: Bytes::from(request.data),
@@ -69,7 +70,11 @@ impl types::HostOutput for Data {
         };
         match grant.output.invoke(request).await {
             Ok(response) => {
-                entered.succeed();
+                let data = response.data.as_deref().unwrap_or_default();
+                entered.got_value(data);
+                if let Err(refused) = entered.succeed() {
+                    return Ok(Err(refused.into()));
+                }
                 Ok(Ok(Response {
                     data: response.data.map(Vec::from),
                     content_type: response.content_type.map(|text| text.to_string()),

@@ -35,7 +35,7 @@ type Answer<T> = Result<Result<T, Error>>;
 
 impl targets::Host for Data {
     async fn open(&mut self, name: String) -> Answer<Resource<Handle>> {
-        Ok(match granted(&self.call, "invoke", |grants| grants.target(&name)) {
+        Ok(match granted(&self.call, ("invoke", &name), |grants| grants.target(&name)).await {
             Ok(Some(grant)) => Ok(self.table.push(Handle(grant))?),
             Ok(None) => Err(Error::NoSuchTarget(name)),
             Err(refused) => Err(refused.into()),
@@ -58,7 +58,7 @@ impl types::HostTarget for Data {
     ) -> Answer<Response> {
         let (call, grant) = (self.call.clone(), self.table.get(&handle)?.0.clone());
         let need = Need::Invoke(&grant, &request.method);
-        let mut entered = match call.enter(Operation { primitive: "invoke", verb: "call", need }) {
+        let mut entered = match call.enter(Operation { primitive: "invoke", verb: "call", need }).await {
             Ok(entered) => entered,
             Err(refused) => return Ok(Err(refused.into())),
         };
@@ -73,6 +73,7 @@ impl types::HostTarget for Data {
             entered.fail(Class::TooLarge);
             return Ok(Err(Error::TooLarge(limit)));
         }
+        entered.gave(request.data.len());
         let options = options.map_or_else(seam::Options::default, |options| seam::Options {
             timeout: options.timeout_ms.map(Duration::from_millis),
             idempotency_key: options.idempotency_key,
@@ -80,7 +81,10 @@ impl types::HostTarget for Data {
         let answer = grant.invoker.call(&call.identity, &grant.component, request, options).await;
         match answer {
             Ok(response) => {
-                entered.succeed();
+                entered.got_value(&response.data);
+                if let Err(refused) = entered.succeed() {
+                    return Ok(Err(refused.into()));
+                }
                 Ok(Ok(Response {
                     data: response.data.into(),
                     content_type: response.content_type,

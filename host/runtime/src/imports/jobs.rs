@@ -35,29 +35,30 @@ impl types::Host for Data {}
 impl scheduler::Host for Data {
     async fn schedule(&mut self, job: Job, replace: bool) -> Answer<()> {
         let now = self.call.shared.services.clock.now();
-        let scheduled = scheduled(&self.call, "schedule", |jobs: Arc<dyn Scheduler>| async move {
+        let name = job.name.clone();
+        let scheduled = scheduled(&self.call, ("schedule", &name), |jobs: Arc<dyn Scheduler>| async move {
             jobs.schedule(meant(job, now)?, replace).await
         });
         Ok(scheduled.await)
     }
 
     async fn get(&mut self, name: String) -> Answer<Option<JobStatus>> {
-        let found = scheduled(&self.call, "get", |jobs| async move { jobs.get(&name).await }).await;
+        let name = name.as_str();
+        let found = scheduled(&self.call, ("get", name), |jobs| async move { jobs.get(name).await }).await;
         Ok(found.map(|status| status.map(told)))
     }
 
     async fn cancel(&mut self, name: String) -> Answer<()> {
-        Ok(scheduled(&self.call, "cancel", |jobs| async move { jobs.cancel(&name).await }).await)
+        let name = name.as_str();
+        Ok(scheduled(&self.call, ("cancel", name), |jobs| async move { jobs.cancel(name).await }).await)
     }
 
     async fn list_jobs(&mut self, prefix: String) -> Answer<Vec<JobStatus>> {
-        let listed =
-            scheduled(
-                &self.call,
-                "list-jobs",
-                |jobs| async move { jobs.list(&prefix, seam::MAX_LIST).await },
-            )
-            .await;
+        let prefix = prefix.as_str();
+        let listed = scheduled(&self.call, ("list-jobs", prefix), |jobs| async move {
+            jobs.list(prefix, seam::MAX_LIST).await
+        })
+        .await;
         Ok(listed.and_then(|listing| match listing.more {
             false => Ok(listing.jobs.into_iter().map(told).collect()),
             true => Err(Error::TooLarge(seam::MAX_LIST as u64)),
@@ -67,17 +68,17 @@ impl scheduler::Host for Data {
 
 async fn scheduled<T, F: Future<Output = Result<T, seam::Error>>>(
     call: &Call,
-    verb: &'static str,
+    (verb, about): (&'static str, &str),
     operation: impl FnOnce(Arc<dyn Scheduler>) -> F,
 ) -> Result<T, Error> {
-    let mut entered = call.enter(Operation { primitive: "jobs", verb, need: Need::Nothing })?;
+    let mut entered = call.enter(Operation { primitive: "jobs", verb, need: Need::Named(about) }).await?;
     let Some(jobs) = call.shared.grants.scheduler.clone().and_then(|jobs| call.joined(jobs)) else {
         entered.fail(Class::Denied);
         return Err(Error::AccessDenied("the component may not schedule jobs: grant `jobs: true`".into()));
     };
     match operation(jobs).await {
         Ok(value) => {
-            entered.succeed();
+            entered.succeed()?;
             Ok(value)
         }
         Err(error) => {
@@ -148,6 +149,10 @@ impl From<Refused> for Error {
         match refused {
             Refused::Denied(missing) => Self::AccessDenied(missing),
             Refused::Injected(Class::Busy(after)) => Self::Busy(after.map(millis)),
+            Refused::Injected(Class::Timeout) => {
+                Self::Other("it is unknown whether the change happened".into())
+            }
+            Refused::Injected(Class::Quota) => Self::QuotaExceeded("injected".into()),
             Refused::Injected(_) => Self::Unavailable("injected".into()),
         }
     }

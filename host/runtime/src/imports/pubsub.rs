@@ -39,7 +39,7 @@ type Answer<T> = Result<Result<T, Error>>;
 
 impl topics::Host for Data {
     async fn open(&mut self, name: String) -> Answer<Resource<Handle>> {
-        Ok(match granted(&self.call, "pubsub", |grants| grants.topic(&name)) {
+        Ok(match granted(&self.call, ("pubsub", &name), |grants| grants.topic(&name)).await {
             Ok(Some(grant)) => Ok(self.table.push(Handle(grant))?),
             Ok(None) => Err(Error::NoSuchTopic(name)),
             Err(refused) => Err(refused.into()),
@@ -91,8 +91,11 @@ type Outcomes = Vec<Result<String, Error>>;
 impl Opened {
     /// All messages pass the gate as one operation; each is checked by itself.
     async fn publish(&self, verb: &'static str, messages: Vec<Message>) -> Result<Outcomes, Error> {
-        let mut entered: Entered =
-            self.call.enter(Operation { primitive: "pubsub", verb, need: Need::Nothing })?;
+        let mut entered: Entered = self
+            .call
+            .enter(Operation { primitive: "pubsub", verb, need: Need::Publish(&self.grant) })
+            .await?;
+        entered.gave(messages.iter().map(|message| message.data.len()).sum());
         let mut checked = Vec::with_capacity(messages.len());
         let mut good = Vec::with_capacity(messages.len());
         for message in messages {
@@ -106,7 +109,7 @@ impl Opened {
             .collect();
         match outcomes.iter().find_map(|outcome| outcome.as_ref().err()) {
             Some(error) => entered.fail(error.class()),
-            None => entered.succeed(),
+            None => entered.succeed()?,
         }
         Ok(outcomes.into_iter().map(|outcome| outcome.map_err(Error::from)).collect())
     }

@@ -121,7 +121,9 @@ async fn here(
         random: random.forks(),
         lots: random.clone(),
         observer: metrics.clone(),
-        faults: None,
+        director: None,
+        virtual_time: false,
+        upstream: None,
     });
     let dispatcher =
         Dispatcher { clock: clock.clone(), random: random.clone(), metrics, shutdown: Shutdown::default() };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use mecha_runtime::{
     component::{Component, Item},
-    engine::{Engines, Settings},
+    engine::{Engines, Metering, Settings},
     exports, imports,
 };
 use serde_json::json;
@@ -39,7 +39,7 @@ fn inspect(args: &Args) -> anyhow::Result<()> {
     let bytes = files::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let engines = Engines::new(Settings { slots: 1, memory: 4 << 30 })?;
     let step = Progress.begin(format!("compiling {}", path.display()));
-    let component = Component::compile(&engines, &bytes, false, args.cache.open().as_ref())
+    let component = Component::compile(&engines, &bytes, Metering::None, args.cache.open().as_ref())
         .map_err(|error| error.of_file(path))
         .with_context(|| format!("{} is no component", path.display()))?;
     drop(step);

@@ -92,7 +92,9 @@ async fn serve(args: &Args, source: &Source, loaded: Loaded) -> anyhow::Result<(
         random: random.forks(),
         lots: random.clone(),
         observer: metrics.clone(),
-        faults: Plan::combined(&args.fault),
+        director: Plan::combined(&args.fault),
+        virtual_time: false,
+        upstream: None,
     });
     let data = args.data.clone().unwrap_or_else(|| source.folder.join(".mecha"));
     let tenant = name::Tenant::default();

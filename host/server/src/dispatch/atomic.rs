@@ -79,7 +79,7 @@ impl Dispatcher {
                 let run = |unit: Unit| {
                     let occasion = Occasion { unit: Some(unit.clone()), ..occasion.clone() };
                     running.identity = self.identify(target, occasion);
-                    framed(frame, unit, call(running.identity.clone()))
+                    framed(frame, unit, target, running.identity.clone(), call(running.identity.clone()))
                 };
                 transactions.run(deadline, run).await.unwrap_or_else(|failed| Err(uncommitted(&failed)))
             }
@@ -94,6 +94,8 @@ impl Dispatcher {
 async fn framed<T: Send + Sync>(
     frame: &dyn Frame<T>,
     unit: Unit,
+    target: &Target,
+    identity: Arc<Identity>,
     call: impl Future<Output = Result<T, Fault>> + Send,
 ) -> Run<Result<Ended<T>, Fault>> {
     match frame.begin(&unit).await {
@@ -108,9 +110,12 @@ async fn framed<T: Send + Sync>(
     if !frame.succeeded(&answer) {
         return Run::Discard(Ok(Ended { answer, committed: false }));
     }
-    match frame.end(&unit, &answer).await {
+    if let Err(error) = frame.end(&unit, &answer).await {
+        return Run::Discard(Err(storage(&error)));
+    }
+    match target.micrologic.pass(&identity, "commit").await {
         Ok(()) => Run::Keep(Ok(Ended { answer, committed: true })),
-        Err(error) => Run::Discard(Err(storage(&error))),
+        Err(fault) => Run::Discard(Err(fault)),
     }
 }
 

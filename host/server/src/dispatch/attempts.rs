@@ -35,6 +35,7 @@ impl Dispatcher {
                 let identity = dispatcher.identify(&target, occasion);
                 let call = call(target.clone(), identity.clone(), items);
                 let outcomes = dispatcher.run(&target, &identity, permit, call).await?;
+                target.micrologic.pass(&identity, "end").await?;
                 return Ok(outcomes.into_iter().map(Ended::from).collect());
             };
             let frame = Leased { source, items: items.clone() };

@@ -64,12 +64,27 @@ impl Switchboard {
     ) -> Result<Response, Error> {
         let target = self.target(target).ok_or_else(|| Error::NoSuchTarget(target.to_string()))?;
         self.allow(target, &Caller::Outside, &request.method)?;
+        self.call_directly(target, request, options, None).await
+    }
+
+    /// As [`call_from_outside`](Self::call_from_outside), whether or not the component lets somebody outside call it.
+    ///
+    /// # Errors
+    /// As of an [`Invoker`].
+    pub async fn call_directly(
+        &self,
+        target: &Arc<Target>,
+        request: Request,
+        options: Options,
+        traceparent: Option<&str>,
+    ) -> Result<Response, Error> {
         let timeout = options.timeout.unwrap_or(target.micrologic.limits().wall_time);
         let permit = tokio::time::timeout(timeout, target.permit()).await;
         let permit = permit.ok().flatten().ok_or(Error::Busy(Some(BUSY_AFTER)))?;
         let occasion = Occasion {
             idempotency_key: options.idempotency_key.map(Arc::from),
             deadline: options.timeout.map(|timeout| self.dispatcher.clock.now() + timeout),
+            traceparent: traceparent.map(Cow::from),
             ..Occasion::new(Trigger::Invoke)
         };
         self.ask(target, occasion, permit, request).await

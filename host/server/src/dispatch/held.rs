@@ -6,7 +6,6 @@ use std::{convert::Infallible, sync::Arc};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
 use mecha_primitives::{commit::Version, identity::Identity};
 use mecha_runtime::{exports::http::handle_whole, fault::Fault};
 use tokio::sync::OwnedSemaphorePermit;
@@ -17,7 +16,7 @@ use super::{
     atomic::{Failure, storage},
     http::{Answer, failed, occasion, tell_trace, whole},
 };
-use crate::{apps::Target, triggers::reply::Room};
+use crate::{apps::Target, body::Incoming, triggers::reply::Room};
 
 mod keyed;
 
@@ -44,7 +43,12 @@ impl Held {
 impl Dispatcher {
     /// Calls a component with an HTTP request, and answers when all of the call has happened. Whatever happens, there is
     /// an answer.
-    pub async fn http_held(&self, target: &Arc<Target>, held: &Held, request: Request<Incoming>) -> Answer {
+    pub async fn http_held(
+        &self,
+        target: &Arc<Target>,
+        held: &Held,
+        request: Request<impl Incoming>,
+    ) -> Answer {
         if held.lets_stream(request.headers()) {
             return self.http(target, request).await;
         }
@@ -55,7 +59,7 @@ impl Dispatcher {
         &self,
         target: &Arc<Target>,
         held: &Held,
-        request: Request<Incoming>,
+        request: Request<impl Incoming>,
     ) -> Result<Answer, Answer> {
         let limits = target.micrologic.limits();
         if let Some(refused) = self.refused_head(target, request.headers()) {

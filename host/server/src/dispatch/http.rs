@@ -8,7 +8,6 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{Either, Full};
-use hyper::body::Incoming;
 use mecha_primitives::identity::{Identity, Trigger};
 use mecha_runtime::{
     exports::http::{Ending, GuestBody, handle},
@@ -18,7 +17,10 @@ use mecha_runtime::{
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Dispatcher, Occasion, atomic::Failure};
-use crate::{apps::Target, body::Bounded};
+use crate::{
+    apps::Target,
+    body::{Bounded, Incoming},
+};
 
 /// What the host answers with: a component's body, or a text of its own.
 pub type Answer = Response<Either<GuestBody, Full<Bytes>>>;
@@ -28,11 +30,15 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
 impl Dispatcher {
     /// Calls a component with an HTTP request. Whatever happens, there is an answer.
-    pub async fn http(&self, target: &Arc<Target>, request: Request<Incoming>) -> Answer {
+    pub async fn http(&self, target: &Arc<Target>, request: Request<impl Incoming>) -> Answer {
         self.streamed(target, request).await.unwrap_or_else(|refused| refused)
     }
 
-    async fn streamed(&self, target: &Arc<Target>, request: Request<Incoming>) -> Result<Answer, Answer> {
+    async fn streamed(
+        &self,
+        target: &Arc<Target>,
+        request: Request<impl Incoming>,
+    ) -> Result<Answer, Answer> {
         let limits = target.micrologic.limits();
         if let Some(refused) = self.refused_head(target, request.headers()) {
             return Err(refused);

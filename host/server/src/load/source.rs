@@ -3,7 +3,7 @@
 use mecha_manifest::{self as manifest, Problem};
 use mecha_runtime::{
     component::{self, Component},
-    engine::Engines,
+    engine::{Engines, Metering},
 };
 
 use super::{Options, checker::Checker};
@@ -29,8 +29,10 @@ pub(super) fn compile(
             return None;
         }
     };
+    let needed = if meta.limits.fuel.is_some() { Metering::Fuel } else { Metering::None };
+    let metering = needed.max(options.metering);
     let progress = options.progress.begin(format!("compiling {}", meta.name));
-    let compiled = Component::compile(engines, &bytes, meta.limits.fuel.is_some(), options.cache);
+    let compiled = Component::compile(engines, &bytes, metering, options.cache);
     drop(progress);
     match compiled {
         Ok(component) => {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
-use hyper::{body::Incoming, service::service_fn};
+use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
@@ -24,6 +24,7 @@ use tokio_io_timeout::TimeoutStream;
 
 use crate::{
     apps::{Apps, Endpoint},
+    body::Incoming,
     dispatch::{
         Dispatcher,
         http::{Answer, problem},
@@ -137,7 +138,8 @@ impl Http {
         }
     }
 
-    async fn answer(&self, mut request: Request<Incoming>) -> Answer {
+    /// Routes a request to who answers it. Whatever happens, there is an answer.
+    pub async fn answer(&self, mut request: Request<impl Incoming>) -> Answer {
         // HTTP/1.0 did not know hosts yet, and simple health checkers still speak it.
         if request.version() < http::Version::HTTP_11 && !request.headers().contains_key(header::HOST) {
             request.headers_mut().insert(header::HOST, HeaderValue::from_static("localhost"));

@@ -6,7 +6,6 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{Request, StatusCode};
-use hyper::body::Incoming;
 use mecha_primitives::{
     class::Class,
     clock::Clock,
@@ -26,6 +25,7 @@ use serde_json::json;
 
 use super::reply;
 use crate::{
+    body::Incoming,
     dispatch::http::{Answer, problem},
     trace,
 };
@@ -47,7 +47,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const BATCH: u64 = 8 << 20;
 
 impl Ingress {
-    pub async fn answer(&self, request: Request<Incoming>) -> Answer {
+    pub async fn answer(&self, request: Request<impl Incoming>) -> Answer {
         if request.method() != http::Method::POST {
             return reply::not_posted();
         }

@@ -4,12 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use http_body::Body as _;
 use http_body_util::{BodyExt as _, Either, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::dispatch::http::{Answer, problem};
+use crate::{
+    body::Incoming,
+    dispatch::http::{Answer, problem},
+};
 
 /// Room for bodies that are received, and that wait for their call: in KiB, of one endpoint.
 #[derive(Debug, Clone)]
@@ -31,7 +32,7 @@ impl Room {
     /// is dropped; otherwise the answer to give.
     pub(crate) async fn whole(
         &self,
-        request: Request<Incoming>,
+        request: Request<impl Incoming>,
         limit: u64,
     ) -> Result<(http::request::Parts, Bytes, OwnedSemaphorePermit), Answer> {
         let (parts, body) = request.into_parts();

@@ -7,7 +7,6 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
-use hyper::body::Incoming;
 use mecha_primitives::{
     bindings::signature::Verifier,
     commit::{self, Version},
@@ -26,6 +25,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::reply;
 use crate::{
     apps::Target,
+    body::Incoming,
     dispatch::{
         Dispatcher, Occasion,
         atomic::{Failure, Frame},
@@ -58,7 +58,7 @@ pub struct Signature {
 const BODY: u64 = 4 << 20;
 
 impl Webhook {
-    pub async fn answer(&self, request: Request<Incoming>) -> Answer {
+    pub async fn answer(&self, request: Request<impl Incoming>) -> Answer {
         if request.method() != http::Method::POST {
             return reply::not_posted();
         }

@@ -33,11 +33,13 @@ pub(super) fn outputs(
     app: &App,
     folder: &Path,
     services: &Services,
+    doubles: &BTreeMap<name::Binding, Arc<dyn Output>>,
 ) -> anyhow::Result<BTreeMap<name::Binding, Arc<dyn Output>>> {
-    app.outputs
-        .iter()
-        .map(|output| Ok((output.name.clone(), self::output(output, folder, services)?)))
-        .collect()
+    let made = |meta: &manifest::Output| match doubles.get(&meta.name) {
+        Some(double) => Ok(double.clone()),
+        None => output(meta, folder, services),
+    };
+    app.outputs.iter().map(|meta| Ok((meta.name.clone(), made(meta)?))).collect()
 }
 
 fn output(output: &manifest::Output, folder: &Path, services: &Services) -> anyhow::Result<Arc<dyn Output>> {
@@ -79,7 +81,11 @@ fn secret(name: &str, value: &EnvValue) -> anyhow::Result<(HeaderName, HeaderVal
     upstream::secret_header(name, value.expose()).map_err(|wrong| anyhow!("the header `{name}`: {wrong}"))
 }
 
-pub(super) fn open(folder: &Path, directory: &str) -> anyhow::Result<Dir> {
+/// Opens a folder of the app.
+///
+/// # Errors
+/// If it is not there, or cannot be opened.
+pub fn open(folder: &Path, directory: &str) -> anyhow::Result<Dir> {
     let path = folder.join(directory);
     Dir::open_ambient_dir(&path, ambient_authority())
         .with_context(|| format!("cannot open the folder {}", path.display()))

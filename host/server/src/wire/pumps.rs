@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     num::NonZero,
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -36,7 +37,6 @@ use super::{
 use crate::{
     apps::Target,
     dispatch::{Dispatcher, lease},
-    load::Loaded,
     shutdown::Shutdown,
     triggers::{
         events::{Destination, Subscriber},
@@ -70,7 +70,7 @@ const JOBS_AT_ONCE: usize = 10;
 impl Pumps {
     pub(super) fn new(
         app: &App,
-        loaded: &Loaded,
+        folder: &Path,
         dispatcher: &Dispatcher,
         events: &Events,
         engines: &Engines,
@@ -105,7 +105,7 @@ impl Pumps {
         }
         for input in &app.inputs {
             if let InputKind::File(meta) = &input.kind {
-                pumps.folder(loaded, input, meta, targets)?;
+                pumps.folder(app, folder, input, meta, targets)?;
             }
         }
         Ok(pumps)
@@ -166,14 +166,14 @@ impl Pumps {
 
     fn folder(
         &mut self,
-        loaded: &Loaded,
+        app: &App,
+        folder: &Path,
         input: &manifest::Input,
         meta: &manifest::FileInput,
         targets: &Targets,
     ) -> anyhow::Result<()> {
-        let app = &loaded.app;
         let target = targets.get(&input.to.value).context("an input without its component")?.clone();
-        let open = |directory: &manifest::Spanned<String>| bindings::open(&loaded.folder, &directory.value);
+        let open = |directory: &manifest::Spanned<String>| bindings::open(folder, &directory.value);
         let options = file::InboxOptions {
             pattern: file::Pattern::new(&meta.pattern.to_string()),
             settled: match &meta.settled {

@@ -35,18 +35,22 @@ impl Data {
 }
 
 impl Opened {
-    fn pass(&self, verb: &'static str, access: Access, key: &str) -> Result<Entered, Error> {
+    async fn pass(&self, verb: &'static str, access: Access, key: &str) -> Result<Entered, Error> {
         let need = Need::Key(&self.grant, access, key);
-        self.call.enter(Operation { primitive: "state", verb, need }).map_err(Error::from)
+        self.call.enter(Operation { primitive: "state", verb, need }).await.map_err(Error::from)
     }
 
     pub(super) async fn read(&self, verb: &'static str, key: &str) -> Result<Option<seam::Item>, Error> {
-        let entered = self.pass(verb, Access::Read, key)?;
-        done(entered, async {
+        let entered = self.pass(verb, Access::Read, key).await?;
+        let read = async {
             let key = Key::new(key)?;
             if verb == "peek" { self.grant.store.peek(&key).await } else { self.grant.store.get(&key).await }
-        })
-        .await
+        };
+        let read = done(entered, read, |found: &Option<seam::Item>, entered| match found {
+            Some(item) => entered.got_value(&item.value),
+            None => entered.got(0, || "nothing".to_owned()),
+        });
+        read.await
     }
 
     pub(super) async fn write(
@@ -56,8 +60,21 @@ impl Opened {
         key: &str,
         step: impl FnOnce(&Self) -> Result<Step, seam::Error>,
     ) -> Result<Applied, Error> {
-        let entered = self.pass(verb, access, key)?;
-        done(entered, async { self.grant.store.apply_one(step(self)?).await }).await
+        let mut entered = self.pass(verb, access, key).await?;
+        let step = match step(self) {
+            Ok(step) => step,
+            Err(error) => {
+                entered.fail(error.class());
+                return Err(error.into());
+            }
+        };
+        entered.gave(step.weight());
+        let applied = done(entered, self.grant.store.apply_one(step), |applied, entered| {
+            if let Some(sum) = applied.sum {
+                entered.got(0, || sum.to_string());
+            }
+        });
+        applied.await
     }
 
     pub(super) async fn list(
@@ -68,14 +85,18 @@ impl Opened {
         cursor: Option<String>,
     ) -> Result<(seam::Listing, Option<String>), Error> {
         let need = Need::Keys(&self.grant, Access::Read, &range.prefix);
-        let entered = self.call.enter(Operation { primitive: "state", verb, need })?;
+        let entered = self.call.enter(Operation { primitive: "state", verb, need }).await?;
         let page = Page { limit: limit as usize, values: verb == "scan" };
-        let listing = done(entered, async {
+        let listed = async {
             let after = cursor.as_deref().map(after).transpose()?;
             let types::Range { prefix, start, end, reverse } = range;
             self.grant.store.scan(&Range { prefix, start, end, reverse, after }, page).await
-        })
-        .await?;
+        };
+        let listing = done(entered, listed, |listing: &seam::Listing, entered| {
+            let bytes = listing.entries.iter().map(|(key, item)| key.as_str().len() + item.value.len()).sum();
+            entered.got(bytes, || format!("{} keys", listing.entries.len()));
+        });
+        let listing = listing.await?;
         let last = listing.entries.last().filter(|_| listing.more);
         let next = last.map(|(key, _)| cursor_behind(key));
         Ok((listing, next))
@@ -111,7 +132,7 @@ impl Opened {
         step(key, None, Action::Add { delta, ttl: ttl(ttl_ms)?, version, told })
     }
 
-    fn transaction_step(&self, step: transactions::Step) -> Result<Step, Error> {
+    async fn transaction_step(&self, step: transactions::Step) -> Result<Step, Error> {
         use transactions::Step as Wit;
         let (verb, access, made) = match step {
             Wit::Set(s) => {
@@ -128,7 +149,9 @@ impl Opened {
             Wit::Add(s) => ("execute-add", Access::Write, self.add_step(&s.key, s.delta, None, false)),
         };
         let step = made?;
-        self.pass(verb, access, step.key.as_str())?.succeed();
+        let mut entered = self.pass(verb, access, step.key.as_str()).await?;
+        entered.gave(step.weight());
+        entered.succeed()?;
         Ok(step)
     }
 
@@ -136,18 +159,20 @@ impl Opened {
         &self,
         steps: Vec<transactions::Step>,
     ) -> Result<Vec<Applied>, TransactionError> {
-        let steps = steps.into_iter().enumerate().map(|(index, step)| {
-            self.transaction_step(step).map_err(|error| TransactionError::Step(at(index, error)))
-        });
-        let steps = steps.collect::<Result<Vec<_>, _>>()?;
+        let mut meant = Vec::with_capacity(steps.len());
+        for (index, step) in steps.into_iter().enumerate() {
+            let step = self.transaction_step(step).await;
+            meant.push(step.map_err(|error| TransactionError::Step(at(index, error)))?);
+        }
         // The keys have passed one by one; the transaction as a whole is one operation more.
         let mut entered = self
             .call
             .enter(Operation { primitive: "state", verb: "execute", need: Need::Nothing })
+            .await
             .map_err(|refused| TransactionError::Failed(refused.into()))?;
-        match self.grant.store.apply(steps).await {
+        match self.grant.store.apply(meant).await {
             Ok(applied) => {
-                entered.succeed();
+                entered.succeed().map_err(|refused| TransactionError::Failed(refused.into()))?;
                 Ok(applied)
             }
             Err(failure) => {
@@ -172,10 +197,12 @@ pub(super) fn set_access(options: Option<&SetOptions>) -> Access {
 async fn done<T>(
     mut entered: Entered,
     operation: impl Future<Output = Result<T, seam::Error>>,
+    got: impl FnOnce(&T, &mut Entered),
 ) -> Result<T, Error> {
     match operation.await {
         Ok(value) => {
-            entered.succeed();
+            got(&value, &mut entered);
+            entered.succeed()?;
             Ok(value)
         }
         Err(error) => {
