@@ -22,7 +22,7 @@ use crate::{
             json::{self, Json},
             junit::Junit,
             progress::Progress,
-            text::{self, Detail, Text},
+            text::{Detail, Text},
             words::plain,
         },
         run::{self, Filter, Options, Runner, id},
@@ -70,9 +70,51 @@ pub struct Args {
     json: bool,
     /// Treat warnings about the app as errors
     #[arg(long)]
-    strict: bool,
+    pub strict: bool,
     #[command(flatten)]
-    cache: CacheArgs,
+    pub cache: CacheArgs,
+    #[command(flatten)]
+    pub more: More,
+}
+
+/// What is done with each case beside running it: for who runs it to know.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Fuel and receipts")]
+pub struct More {
+    /// Record what each case uses in `tests/fuel.json`; later runs are compared with it
+    #[arg(long, conflicts_with_all = FINDERS)]
+    pub bless: bool,
+    /// How much more fuel than recorded a case may use if its components were built anew
+    #[arg(long, value_name = "PERCENT", default_value = "5", value_parser = percent)]
+    pub tolerance: f64,
+    /// Write a profile of each case's fuel to this folder, for the Firefox profiler and for flame graphs
+    #[arg(long, value_name = "DIR", conflicts_with_all = FINDERS)]
+    pub profile: Option<PathBuf>,
+    /// Write what each call used and reached to this file, for `mecha-host tighten`
+    #[arg(long, value_name = "FILE", conflicts_with_all = FINDERS)]
+    pub receipts: Option<PathBuf>,
+    /// Repeat each case with a crash of the host before and after each host call that changes something
+    #[arg(long, help_heading = "Finding faults")]
+    pub crash_everywhere: bool,
+    /// Repeat each case with each error that each host call can give
+    #[arg(long, help_heading = "Finding faults")]
+    pub fail_everywhere: bool,
+    /// Repeat each case with its calls at once in every order of their host calls
+    #[arg(long, help_heading = "Finding faults")]
+    pub race_everywhere: bool,
+    /// Run again what a token says that one of these has printed
+    #[arg(long, value_name = "TOKEN", help_heading = "Finding faults")]
+    #[arg(conflicts_with_all = ["crash_everywhere", "fail_everywhere", "race_everywhere"])]
+    pub replay: Option<String>,
+}
+
+/// What they do to a case is not what it uses.
+const FINDERS: [&str; 4] = ["crash_everywhere", "fail_everywhere", "race_everywhere", "replay"];
+
+fn percent(text: &str) -> Result<f64, String> {
+    let percent = text.trim_end_matches('%').parse::<f64>().ok();
+    let percent = percent.filter(|percent| (0.0..=1000.0).contains(percent));
+    percent.ok_or_else(|| "it is no number from 0 to 1000, such as 5 or 2.5".to_owned())
 }
 
 /// Tests that are to be run, and the app that they are of.
@@ -102,7 +144,8 @@ fn once(args: &Args, load: Load<'_>, prepare: Prepare<'_>) -> Result<u8, u8> {
     let meant: Vec<_> = cases.filter(|(suite, case)| filter.selects(suite, case)).collect();
     if let (Some(filter), true) = (&args.filter, meant.is_empty()) {
         let how = if args.exact { "is" } else { "has" };
-        let error = anyhow::anyhow!("no case {how} `{filter}` as FILE::CASE; `--list` prints which there are");
+        let error =
+            anyhow::anyhow!("no case {how} `{filter}` as FILE::CASE; `--list` prints which there are");
         summary::refused(&error, args.json);
         return Err(exit::APP);
     }
@@ -162,7 +205,8 @@ impl Args {
     /// The app, and the one test file that is meant, if one is.
     fn app_and_file(&self) -> (PathBuf, Option<&Path>) {
         let above = |path: &Path| path.parent().map(Path::to_owned);
-        let app = above(&self.path).filter(|tests| tests.ends_with(suites::FOLDER)).and_then(|tests| above(&tests));
+        let app =
+            above(&self.path).filter(|tests| tests.ends_with(suites::FOLDER)).and_then(|tests| above(&tests));
         match app {
             Some(app) if suites::is_test(&self.path) && app.join(manifest::FILE).is_file() => {
                 let app = if app.as_os_str().is_empty() { PathBuf::from(".") } else { app };
@@ -270,7 +314,11 @@ fn scope(args: &Args, source: &Source) -> Scope {
             Kind::Component { path } => path.clone(),
         },
         components: components.iter().map(|meta| source.folder.join(&meta.source.value)).collect(),
-        ignored: args.junit.iter().cloned().collect(),
+        ignored: [&args.junit, &args.more.profile, &args.more.receipts]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect(),
     }
 }
 

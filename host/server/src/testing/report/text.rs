@@ -6,7 +6,7 @@ use mecha_manifest::suite::{Case, Suite};
 
 use super::{
     Report, block,
-    words::{number, plain, plural, took},
+    words::{number, plain, took},
 };
 use crate::testing::{
     run::Summary,
@@ -151,10 +151,4 @@ impl<W: io::Write> Report for Text<W> {
         self.say(&format!("\n{counts}, {}; fuel {}\n", took(time), number(fuel)));
         _ = self.to.flush();
     }
-}
-
-/// What `--list` prints of a number of cases, at its end.
-#[must_use]
-pub fn listed(cases: usize, files: usize) -> String {
-    format!("{} in {}", plural(cases, "case"), plural(files, "file"))
 }
