@@ -2,8 +2,10 @@
 //!
 //! | module | idea |
 //! |---|---|
+//! | [`expect`] | what was expected against what is there |
 //! | [`seen`] | what a case left behind |
 //! | [`verdict`] | what became of it |
 
+pub mod expect;
 pub mod seen;
 pub mod verdict;
