@@ -15,6 +15,7 @@
 //! | [`plan`] | what is to go wrong |
 //! | [`effects`] | which operations change something |
 //! | [`case`] | a case from its beginning to its end |
+//! | [`expect`] | what was expected against what is there |
 //! | [`seen`] | what a case left behind |
 //! | [`verdict`] | what became of it |
 //! | [`report`] | what people and machines are told |
@@ -32,6 +33,7 @@ pub mod plan;
 pub mod recorder;
 pub mod report;
 pub mod run;
+pub mod expect;
 pub mod seen;
 pub mod suites;
 pub mod verdict;
