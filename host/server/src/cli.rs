@@ -146,6 +146,17 @@ use clap::CommandFactory as _;
 
 /// Loads the app at a path. If that cannot be, says why, and gives the code to end with.
 fn app(path: &Path, cache: &CacheArgs, strict: bool, as_json: bool) -> Result<(Source, Loaded), u8> {
+    app_metered(path, cache, strict, as_json, Metering::None)
+}
+
+/// As [`app`], with this compiled into all code at least.
+fn app_metered(
+    path: &Path,
+    cache: &CacheArgs,
+    strict: bool,
+    as_json: bool,
+    metering: Metering,
+) -> Result<(Source, Loaded), u8> {
     let source = files::find(path).map_err(|error| {
         summary::refused(&error, as_json);
         exit::APP
@@ -154,7 +165,7 @@ fn app(path: &Path, cache: &CacheArgs, strict: bool, as_json: bool) -> Result<(S
     let options = load::Options {
         cache: cache.as_ref(),
         strict,
-        metering: Metering::None,
+        metering,
         secrets: None,
         now: SystemClock.now(),
         progress: &Progress,
