@@ -30,7 +30,6 @@ mod new;
 mod operate;
 mod schema;
 pub mod serve;
-#[expect(dead_code, reason = "it is registered with what runs cases")]
 mod test;
 mod topics;
 
@@ -75,6 +74,8 @@ enum Command {
     Schema,
     /// Print what output and input bindings offer: the reference
     Bindings(bindings::Args),
+    /// Run the tests of an app
+    Test(test::Args),
     /// Begin a new app from a template
     New(new::Args),
     /// Call a method of a component, as somebody outside of the app
@@ -133,6 +134,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(&args),
         Command::Schema => schema::run(),
         Command::Bindings(args) => bindings::run(&args),
+        Command::Test(args) => test::run(&args, &mecha_manifest::suite::load, &test::prepare),
         Command::New(args) => new::run(&args),
         Command::Call(args) => call::run(&args),
         Command::Topics(args) => topics::run(&args),

@@ -14,6 +14,7 @@
 //! | [`recorder`] | who stands at its gate |
 //! | [`plan`] | what is to go wrong |
 //! | [`effects`] | which operations change something |
+//! | [`trial`] | a case, tried and judged |
 //! | [`case`] | a case from its beginning to its end |
 //! | [`expect`] | what was expected against what is there |
 //! | [`seen`] | what a case left behind |
@@ -26,6 +27,7 @@ pub mod bench;
 pub mod case;
 pub mod clock;
 pub mod effects;
+pub mod expect;
 pub mod given;
 pub mod look;
 pub mod outside;
@@ -33,9 +35,9 @@ pub mod plan;
 pub mod recorder;
 pub mod report;
 pub mod run;
-pub mod expect;
 pub mod seen;
 pub mod suites;
+pub mod trial;
 pub mod verdict;
 pub mod watch;
 pub mod world;
