@@ -52,12 +52,12 @@ const KINDS: [FaultKind; 7] = [
 ];
 
 /// Errors by their words.
-pub(super) fn classes() -> Vec<(&'static str, Class)> {
+pub(crate) fn classes() -> Vec<(&'static str, Class)> {
     CLASSES.map(|class| (class.as_str(), class)).to_vec()
 }
 
 /// Faults of components by their words.
-pub(super) fn kinds() -> Vec<(&'static str, FaultKind)> {
+pub(crate) fn kinds() -> Vec<(&'static str, FaultKind)> {
     KINDS.map(|kind| (kind.as_str(), kind)).to_vec()
 }
 
