@@ -96,7 +96,7 @@ impl Summary {
     fn count(&mut self, tried: &Tried) {
         match tried.verdict {
             Verdict::Passed => self.passed += 1,
-            Verdict::Failed(_) => self.failed += 1,
+            Verdict::Failed(_) | Verdict::Fuel(_) | Verdict::Found(_) => self.failed += 1,
             Verdict::Limit(_) => self.limits += 1,
             Verdict::Broken(_) => self.broken += 1,
         }
@@ -209,6 +209,7 @@ fn attempt(runner: &dyn Runner, suite: &Suite, case: &Case) -> Tried {
         verdict: Verdict::Broken(format!("the host panicked: {}", message(&*panic))),
         seen: Seen::default(),
         usage: Usage::default(),
+        notes: vec![],
         took: Duration::ZERO,
     })
 }
