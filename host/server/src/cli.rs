@@ -70,8 +70,8 @@ enum Command {
     Check(check::Args),
     /// Show a component's imports, exports and size, and the smallest manifest that would run it
     Inspect(inspect::Args),
-    /// Print the JSON Schema of the manifest, for editors
-    Schema,
+    /// Print the JSON Schema of the manifest or of test files, for editors
+    Schema(schema::Args),
     /// Print what output and input bindings offer: the reference
     Bindings(bindings::Args),
     /// Run the tests of an app
@@ -132,7 +132,7 @@ pub fn main() -> ExitCode {
         Command::Build(args) => build::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Inspect(args) => inspect::run(&args),
-        Command::Schema => schema::run(),
+        Command::Schema(args) => schema::run(&args),
         Command::Bindings(args) => bindings::run(&args),
         Command::Test(args) => test::run(&args, &mecha_manifest::suite::load, &test::prepare),
         Command::New(args) => new::run(&args),
