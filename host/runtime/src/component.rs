@@ -44,8 +44,10 @@ pub struct Component {
     pub(crate) inner: component::Component,
     pub imports: Vec<Item>,
     pub exports: Vec<Item>,
-    /// Bytes of the component as it was given.
+    /// Bytes of the component in its binary form.
     pub size: usize,
+    /// What tells these bytes from all others: BLAKE3, in hex.
+    pub digest: String,
     /// The linear memory that an instance has from its beginning, in bytes; at least.
     pub initial_memory: u64,
     /// Which engine it was compiled for.
@@ -121,7 +123,18 @@ impl Component {
         let imports = kinds.imports(engine).map(|(name, item)| self::item(engine, name, &item.ty)).collect();
         let exports = kinds.exports(engine).map(|(name, item)| self::item(engine, name, &item.ty)).collect();
         let initial_memory = initial_memory(binary);
-        Ok(Self { inner, imports, exports, size: binary.len(), initial_memory, kind, note: None, cached })
+        let digest = blake3::hash(binary).to_hex().to_string();
+        Ok(Self {
+            inner,
+            imports,
+            exports,
+            size: binary.len(),
+            digest,
+            initial_memory,
+            kind,
+            note: None,
+            cached,
+        })
     }
 
     /// The full name of an import or export, of which an interface is given with or without its version.

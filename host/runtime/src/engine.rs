@@ -6,6 +6,7 @@
 //! third form, in which the same component on the same calls uses the same fuel on every machine.
 
 use std::{
+    num::NonZero,
     sync::{Mutex, OnceLock, PoisonError},
     thread,
     time::Duration,
@@ -16,6 +17,13 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OperatorCost
 
 /// How often a running guest yields to others, and how far apart it may notice its deadline.
 const TICK: Duration = Duration::from_millis(4);
+
+/// The version of wasmtime, on which recorded fuel depends.
+pub const WASMTIME: &str = "48.0.8";
+/// Changes whenever the settings of [`Metering::Exact`] are changed in a way that other fuel may be used.
+pub const EXACT: &str = "1";
+/// Frames of a guest's stack that are told in a test.
+const FRAMES: usize = 100;
 
 /// Address space that the pool may reserve. Far below the 128 TiB of a process; more is a mistake in the limits.
 const ADDRESS_SPACE: u64 = 32 << 40;
@@ -125,6 +133,8 @@ fn config(kind: Kind, settings: Settings) -> Config {
         .max_wasm_stack(1 << 20)
         .async_stack_size(2 << 20);
     if kind.metering == Metering::Exact {
+        // As much of the stack as says where fuel goes.
+        config.wasm_backtrace_max_frames(NonZero::new(FRAMES));
         config.cranelift_nan_canonicalization(true).relaxed_simd_deterministic(true);
     }
     if kind.pooled {
@@ -167,4 +177,15 @@ fn tick(engine: &Engine) -> std::io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_that_of_the_lock_file() {
+        let lock = include_str!("../../../Cargo.lock");
+        assert!(lock.contains(&format!("name = \"wasmtime\"\nversion = \"{WASMTIME}\"")));
+    }
 }

@@ -41,8 +41,8 @@ pub enum Need<'a> {
     Connect(&'a Target, &'a http::Method, &'a http::Uri),
     /// Nothing more than that the topic is there.
     Publish(&'a grants::Topic),
-    /// Nothing more than that the component may have jobs; this is the one meant.
-    Job(&'a str),
+    /// Nothing: the operation finds out whether there is something of this name.
+    Named(&'a str),
     /// A method of another component.
     Invoke(&'a grants::Target, &'a str),
     /// An operation of an output binding.
@@ -124,7 +124,7 @@ impl Operation<'_> {
             Need::Keys(store, _, prefix) => format!("{}/{prefix}*", store.name),
             Need::Connect(_, method, uri) => format!("{method} {uri}"),
             Need::Publish(topic) => topic.name.to_string(),
-            Need::Job(name) => name.to_owned(),
+            Need::Named(name) => name.to_owned(),
             Need::Invoke(target, method) => format!("{}.{method}", target.component),
             Need::Output(output, operation) => format!("{}.{operation}", output.name),
         };
@@ -134,7 +134,7 @@ impl Operation<'_> {
 
 fn authorise(grants: &Grants, need: Need<'_>) -> Result<(), String> {
     let (grant, access, key, whole) = match need {
-        Need::Nothing | Need::Publish(_) | Need::Job(_) => return Ok(()),
+        Need::Nothing | Need::Publish(_) | Need::Named(_) => return Ok(()),
         Need::Connect(target, ..) => {
             let granted = grants.outbound.iter().any(|destination| destination.covers(target));
             return if granted { Ok(()) } else { Err(format!("no grant covers {target}")) };

@@ -35,10 +35,10 @@ pub(crate) fn link(linker: &mut Linker<Data>) -> wasmtime::Result<()> {
 /// Looks a name up in what the call was granted: the gate's operation `open` of a primitive.
 async fn granted<G: Granted>(
     call: &Call,
-    primitive: &'static str,
+    (primitive, name): (&'static str, &str),
     find: impl FnOnce(&Grants) -> Option<G>,
 ) -> Result<Option<G>, Refused> {
-    let mut entered = call.enter(Operation { primitive, verb: "open", need: Need::Nothing }).await?;
+    let mut entered = call.enter(Operation { primitive, verb: "open", need: Need::Named(name) }).await?;
     let Some(found) = find(&call.shared.grants) else {
         entered.fail(Class::NotFound);
         return Ok(None);

@@ -30,6 +30,8 @@ mod new;
 mod operate;
 mod schema;
 pub mod serve;
+#[expect(dead_code, reason = "it is registered with what runs cases")]
+mod test;
 mod topics;
 
 /// What the process answers when it ends. Documented in `docs/cli.md`.

@@ -19,7 +19,7 @@ mod grants;
 mod handlers;
 mod imports;
 pub mod links;
-mod outside;
+pub mod outside;
 mod soon;
 mod source;
 

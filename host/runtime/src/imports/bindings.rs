@@ -32,7 +32,7 @@ type Answer<T> = Result<Result<T, Error>>;
 
 impl outputs::Host for Data {
     async fn open(&mut self, name: String) -> Answer<Resource<Handle>> {
-        Ok(match granted(&self.call, "bindings", |grants| grants.output(&name)).await {
+        Ok(match granted(&self.call, ("bindings", &name), |grants| grants.output(&name)).await {
             Ok(Some(grant)) => Ok(self.table.push(Handle(grant))?),
             Ok(None) => Err(Error::NoSuchBinding(name)),
             Err(refused) => Err(refused.into()),

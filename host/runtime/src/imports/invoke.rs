@@ -35,7 +35,7 @@ type Answer<T> = Result<Result<T, Error>>;
 
 impl targets::Host for Data {
     async fn open(&mut self, name: String) -> Answer<Resource<Handle>> {
-        Ok(match granted(&self.call, "invoke", |grants| grants.target(&name)).await {
+        Ok(match granted(&self.call, ("invoke", &name), |grants| grants.target(&name)).await {
             Ok(Some(grant)) => Ok(self.table.push(Handle(grant))?),
             Ok(None) => Err(Error::NoSuchTarget(name)),
             Err(refused) => Err(refused.into()),

@@ -71,7 +71,7 @@ async fn scheduled<T, F: Future<Output = Result<T, seam::Error>>>(
     (verb, about): (&'static str, &str),
     operation: impl FnOnce(Arc<dyn Scheduler>) -> F,
 ) -> Result<T, Error> {
-    let mut entered = call.enter(Operation { primitive: "jobs", verb, need: Need::Job(about) }).await?;
+    let mut entered = call.enter(Operation { primitive: "jobs", verb, need: Need::Named(about) }).await?;
     let Some(jobs) = call.shared.grants.scheduler.clone().and_then(|jobs| call.joined(jobs)) else {
         entered.fail(Class::Denied);
         return Err(Error::AccessDenied("the component may not schedule jobs: grant `jobs: true`".into()));

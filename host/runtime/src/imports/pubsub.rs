@@ -39,7 +39,7 @@ type Answer<T> = Result<Result<T, Error>>;
 
 impl topics::Host for Data {
     async fn open(&mut self, name: String) -> Answer<Resource<Handle>> {
-        Ok(match granted(&self.call, "pubsub", |grants| grants.topic(&name)).await {
+        Ok(match granted(&self.call, ("pubsub", &name), |grants| grants.topic(&name)).await {
             Ok(Some(grant)) => Ok(self.table.push(Handle(grant))?),
             Ok(None) => Err(Error::NoSuchTopic(name)),
             Err(refused) => Err(refused.into()),

@@ -45,7 +45,7 @@ type Answer<T> = Result<Result<T, Error>>;
 
 impl stores::Host for Data {
     async fn open(&mut self, name: String) -> Answer<Resource<Handle>> {
-        Ok(match granted(&self.call, "state", |grants| grants.store(&name)).await {
+        Ok(match granted(&self.call, ("state", &name), |grants| grants.store(&name)).await {
             Ok(Some(grant)) => Ok(self.table.push(Handle(grant))?),
             Ok(None) => Err(Error::NoSuchStore(name)),
             Err(refused) => Err(refused.into()),

@@ -28,7 +28,8 @@ pub(super) fn check(checker: &mut Checker<'_>, app: &App) {
     }
 }
 
-fn operations(kind: &OutputKind) -> &'static [Operation] {
+/// What an output of this kind can be asked to do.
+pub fn operations(kind: &OutputKind) -> &'static [Operation] {
     match kind {
         OutputKind::File { .. } => file::OPERATIONS,
         OutputKind::Http(_) => http::OPERATIONS,

@@ -81,7 +81,11 @@ fn secret(name: &str, value: &EnvValue) -> anyhow::Result<(HeaderName, HeaderVal
     upstream::secret_header(name, value.expose()).map_err(|wrong| anyhow!("the header `{name}`: {wrong}"))
 }
 
-pub(super) fn open(folder: &Path, directory: &str) -> anyhow::Result<Dir> {
+/// Opens a folder of the app.
+///
+/// # Errors
+/// If it is not there, or cannot be opened.
+pub fn open(folder: &Path, directory: &str) -> anyhow::Result<Dir> {
     let path = folder.join(directory);
     Dir::open_ambient_dir(&path, ambient_authority())
         .with_context(|| format!("cannot open the folder {}", path.display()))

@@ -1,0 +1,122 @@
+//! What all cases of a run have in common: the app, compiled and linked once.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use mecha_manifest::{self as manifest, App, Secrets, suite::Given};
+use mecha_runtime::{
+    cache::Cache,
+    engine::Metering,
+    micrologic::{Linked, Micrologic},
+};
+
+use crate::{
+    files::{Kind, Source},
+    load::{self, Loaded, Report},
+    metrics::Metrics,
+    progress::Progress,
+};
+
+/// An app that is to be tested.
+pub struct Bench {
+    pub loaded: Loaded,
+    /// Components that are linked to nothing but the host.
+    pub linked: Vec<Option<Linked>>,
+    /// Nobody looks at it, and it takes long to make.
+    pub metrics: Arc<Metrics>,
+    manifest: Option<(String, String)>,
+}
+
+/// How to make a bench.
+#[derive(Debug, Default)]
+pub struct Options<'a> {
+    pub cache: Option<&'a Cache>,
+    pub strict: bool,
+}
+
+/// What a call may use if neither its manifest nor its case says: some seconds of work.
+pub const FUEL: u64 = 4_000_000_000;
+/// How long a topic keeps its events, so that they can be looked at.
+const KEEP: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+impl Bench {
+    /// Compiles and checks the app of a source, as `serve` would.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn new(source: &Source, options: &Options<'_>) -> Result<Self, Report> {
+        let secrets = TestSecrets(BTreeMap::new());
+        let mut loaded = load::load(
+            source,
+            &load::Options {
+                cache: options.cache,
+                strict: options.strict,
+                metering: Metering::Exact,
+                secrets: Some(&secrets),
+                now: mecha_primitives::clock::Timestamp(0),
+                progress: &Progress,
+            },
+        )?;
+        let wrong = |error: &anyhow::Error| Report {
+            problems: vec![manifest::Problem::error("", None, "components", format!("{error:#}"))],
+            text: String::new(),
+        };
+        let mut linked = vec![];
+        for (meta, component) in loaded.app.components.iter().zip(&loaded.components) {
+            let alone = meta.links.is_empty().then(|| Micrologic::link(component, &[]));
+            linked.push(alone.transpose().map_err(|error| wrong(&error))?);
+        }
+        adapt(&mut loaded.app);
+        let manifest = match &source.kind {
+            Kind::Manifest { file, text } => Some((file.clone(), text.clone())),
+            Kind::Component { .. } => None,
+        };
+        Ok(Self { loaded, linked, metrics: Arc::new(Metrics::new()), manifest })
+    }
+
+    /// The app as a case has it, if that is another than the manifest's.
+    pub(super) fn app_of(&self, given: &Given) -> anyhow::Result<Option<App>> {
+        if given.env.is_empty() && given.secrets.is_empty() {
+            return Ok(None);
+        }
+        let mut app = self.loaded.app.clone();
+        if let (Some((file, text)), false) = (&self.manifest, given.secrets.is_empty()) {
+            let secrets = TestSecrets(given.secrets.iter().cloned().collect());
+            let (again, _) = manifest::load(file, text, &secrets)
+                .map_err(|problems| anyhow::anyhow!("{}", manifest::render(&problems[0], text)))?;
+            app = again;
+            adapt(&mut app);
+        }
+        for (name, values) in &given.env {
+            let Some(meta) = app.components.iter_mut().find(|meta| meta.name == *name) else { continue };
+            for (name, value) in values {
+                let value = manifest::EnvValue::Plain(value.clone());
+                meta.env.retain(|(known, _)| known != name);
+                meta.env.push((name.clone(), value));
+            }
+        }
+        Ok(Some(app))
+    }
+}
+
+/// What tests need of an app beside what it is: its events stay where they can be seen, and no call goes on for ever.
+fn adapt(app: &mut App) {
+    for topic in &mut app.topics {
+        topic.keep = Some(KEEP);
+    }
+    for meta in &mut app.components {
+        meta.limits.fuel.get_or_insert(FUEL);
+    }
+}
+
+/// Secrets of the case; those that it does not give say what they are.
+struct TestSecrets(BTreeMap<String, String>);
+
+impl Secrets for TestSecrets {
+    fn env(&self, name: &str) -> Option<String> {
+        Some(self.0.get(name).cloned().unwrap_or_else(|| format!("test-{name}")))
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        Ok(self.0.get(path).cloned().unwrap_or_else(|| format!("test-{path}")))
+    }
+}
