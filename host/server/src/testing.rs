@@ -2,8 +2,10 @@
 //!
 //! | module | idea |
 //! |---|---|
+//! | [`fuel`] | where the fuel goes: recordings, tolerance, profiles |
 //! | [`seen`] | what a case left behind |
 //! | [`verdict`] | what became of it |
 
+pub mod fuel;
 pub mod seen;
 pub mod verdict;
