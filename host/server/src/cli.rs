@@ -25,6 +25,7 @@ mod check;
 mod completions;
 mod conflicts;
 mod dlq;
+mod fuel;
 mod inspect;
 mod new;
 mod operate;
@@ -86,6 +87,8 @@ enum Command {
     Conflicts(conflicts::Args),
     /// Look at events that were given up; deliver them again, or drop them
     Dlq(dlq::Args),
+    /// Show what the cases of tests use, and how that changed
+    Fuel(fuel::Args),
     /// Print completions for a shell
     Completions(completions::Args),
 }
@@ -140,6 +143,7 @@ pub fn main() -> ExitCode {
         Command::Topics(args) => topics::run(&args),
         Command::Conflicts(args) => conflicts::run(&args),
         Command::Dlq(args) => dlq::run(&args),
+        Command::Fuel(args) => fuel::run(&args),
         Command::Completions(args) => completions::run(&args, Cli::command),
     })
 }

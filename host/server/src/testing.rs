@@ -17,6 +17,7 @@
 //! | [`trial`] | a case, tried and judged |
 //! | [`case`] | a case from its beginning to its end |
 //! | [`expect`] | what was expected against what is there |
+//! | [`fuel`] | where the fuel goes: recordings, tolerance, profiles |
 //! | [`seen`] | what a case left behind |
 //! | [`verdict`] | what became of it |
 //! | [`report`] | what people and machines are told |
@@ -35,6 +36,7 @@ pub mod plan;
 pub mod recorder;
 pub mod report;
 pub mod run;
+pub mod fuel;
 pub mod seen;
 pub mod suites;
 pub mod trial;
