@@ -101,7 +101,7 @@ impl Trial {
         };
         let limits = self.bench.loaded.app.components.iter().find(|meta| meta.name == call.component);
         let limit = limits.map(|meta| limited(*kind, &meta.limits)).unwrap_or_default();
-        let frames = stack::frames(call.component.as_str(), detail);
+        let frames = stack::telling(stack::frames(call.component.as_str(), detail));
         let stack = frames.into_iter().map(|frame| frame.function).collect();
         let top = match kind {
             Kind::Fuel => self.top(case, seen, index),
