@@ -18,7 +18,7 @@ use crate::testing::seen::{Call, CalleeCall, HttpCall, InvokeError, Invoked, Job
 /// All mismatches, as they are shown.
 fn told(expected: &Expected, seen: &Seen, replies: &[Reply]) -> String {
     let all = compare(expected, seen, replies);
-    all.iter().map(|mismatch| shown(mismatch, seen, "tests/a.yaml")).collect()
+    all.iter().map(|mismatch| shown(mismatch, seen, "tests/a.yaml", true)).collect()
 }
 
 fn http(status: u16, body: &str) -> Reply {
@@ -398,8 +398,10 @@ fn a_call_without_an_answer_is_told_unless_it_is_expected() {
     host calls that led there
       2  state.set carts/7 → unavailable
 ";
-    let told: String =
-        unexpected_faults(&expected, &seen, at(7)).iter().map(|m| shown(m, &seen, "tests/a.yaml")).collect();
+    let told: String = unexpected_faults(&expected, &seen, at(7))
+        .iter()
+        .map(|m| shown(m, &seen, "tests/a.yaml", true))
+        .collect();
     assert_eq!(told, golden);
 
     let faults = |kinds: &[&str]| {
