@@ -12,6 +12,7 @@
 //! | [`recorder`] | who stands at its gate |
 //! | [`plan`] | what is to go wrong |
 //! | [`finders`] | what goes wrong if something else does |
+//! | [`storage`] | the database, on a simulated disk |
 //! | [`effects`] | which operations change something |
 //! | [`case`] | a case from its beginning to its end |
 //! | [`seen`] | what a case left behind |
@@ -29,5 +30,6 @@ pub mod outside;
 pub mod plan;
 pub mod recorder;
 pub mod seen;
+pub mod storage;
 pub mod verdict;
 pub mod world;
