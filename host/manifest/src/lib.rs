@@ -77,7 +77,7 @@ pub const FILE: &str = "mecha.yaml";
 /// # Errors
 /// Every problem of the manifest, warnings included, in the order of the text. At least one is an error.
 pub fn load(file: &str, text: &str, secrets: &dyn Secrets) -> Result<(App, Vec<Problem>), Vec<Problem>> {
-    let root = tree::parse(file, text)?;
+    let root = tree::parse(file, text, &tree::MANIFEST)?;
     let mut reader = Reader::new(file, secrets);
     let app = check::read(&mut reader, &Item::root(&root));
     let problems = reader.finish();

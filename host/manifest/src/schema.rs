@@ -135,6 +135,17 @@ struct FullRoute {
     atomic: Option<bool>,
     #[schemars(default, with = "Idempotency", extend("default" = false))]
     idempotency: Option<Idempotency>,
+    #[schemars(default, with = "RouteLimits", skip_serializing_if = "Option::is_none")]
+    limits: Option<RouteLimits>,
+}
+
+/// What a call by this route may use up; for the rest the component's limits hold.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct RouteLimits {
+    /// Units of fuel that one call may burn, more or fewer than the component says. Turns the metered engine on.
+    #[schemars(default, skip_serializing_if = "Option::is_none", with = "u64", range(min = 1))]
+    fuel: Option<u64>,
 }
 
 /// What the component may do with the store.

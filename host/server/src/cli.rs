@@ -30,6 +30,8 @@ mod new;
 mod operate;
 mod schema;
 pub mod serve;
+#[expect(dead_code, reason = "it is registered with what runs cases")]
+mod test;
 mod topics;
 
 /// What the process answers when it ends. Documented in `docs/cli.md`.
@@ -144,6 +146,17 @@ use clap::CommandFactory as _;
 
 /// Loads the app at a path. If that cannot be, says why, and gives the code to end with.
 fn app(path: &Path, cache: &CacheArgs, strict: bool, as_json: bool) -> Result<(Source, Loaded), u8> {
+    app_metered(path, cache, strict, as_json, Metering::None)
+}
+
+/// As [`app`], with this compiled into all code at least.
+fn app_metered(
+    path: &Path,
+    cache: &CacheArgs,
+    strict: bool,
+    as_json: bool,
+    metering: Metering,
+) -> Result<(Source, Loaded), u8> {
     let source = files::find(path).map_err(|error| {
         summary::refused(&error, as_json);
         exit::APP
@@ -152,7 +165,7 @@ fn app(path: &Path, cache: &CacheArgs, strict: bool, as_json: bool) -> Result<(S
     let options = load::Options {
         cache: cache.as_ref(),
         strict,
-        metering: Metering::None,
+        metering,
         secrets: None,
         now: SystemClock.now(),
         progress: &Progress,

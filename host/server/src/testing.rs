@@ -2,6 +2,8 @@
 //!
 //! | module | idea |
 //! |---|---|
+//! | [`suites`] | the test files of an app |
+//! | [`run`] | many cases, at the same time |
 //! | [`bench`] | what all cases have in common: the app, compiled and linked once |
 //! | [`world`] | the app, wired for one case |
 //! | [`clock`] | its time |
@@ -15,8 +17,11 @@
 //! | [`storage`] | the database, on a simulated disk |
 //! | [`effects`] | which operations change something |
 //! | [`case`] | a case from its beginning to its end |
+//! | [`expect`] | what was expected against what is there |
 //! | [`seen`] | what a case left behind |
 //! | [`verdict`] | what became of it |
+//! | [`report`] | what people and machines are told |
+//! | [`watch`] | when to run again |
 
 pub mod act;
 pub mod bench;
@@ -29,7 +34,12 @@ pub mod look;
 pub mod outside;
 pub mod plan;
 pub mod recorder;
+pub mod report;
+pub mod run;
+pub mod expect;
 pub mod seen;
 pub mod storage;
+pub mod suites;
 pub mod verdict;
+pub mod watch;
 pub mod world;
