@@ -25,12 +25,12 @@ mod check;
 mod completions;
 mod conflicts;
 mod dlq;
+mod fuel;
 mod inspect;
 mod new;
 mod operate;
 mod schema;
 pub mod serve;
-#[expect(dead_code, reason = "it is registered with what runs cases")]
 mod test;
 mod topics;
 
@@ -75,6 +75,8 @@ enum Command {
     Schema(schema::Args),
     /// Print what output and input bindings offer: the reference
     Bindings(bindings::Args),
+    /// Run the tests of an app
+    Test(test::Args),
     /// Begin a new app from a template
     New(new::Args),
     /// Call a method of a component, as somebody outside of the app
@@ -85,6 +87,8 @@ enum Command {
     Conflicts(conflicts::Args),
     /// Look at events that were given up; deliver them again, or drop them
     Dlq(dlq::Args),
+    /// Show what the cases of tests use, and how that changed
+    Fuel(fuel::Args),
     /// Print completions for a shell
     Completions(completions::Args),
 }
@@ -133,11 +137,13 @@ pub fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Bindings(args) => bindings::run(&args),
+        Command::Test(args) => test::run(&args, &mecha_manifest::suite::load, &test::prepare),
         Command::New(args) => new::run(&args),
         Command::Call(args) => call::run(&args),
         Command::Topics(args) => topics::run(&args),
         Command::Conflicts(args) => conflicts::run(&args),
         Command::Dlq(args) => dlq::run(&args),
+        Command::Fuel(args) => fuel::run(&args),
         Command::Completions(args) => completions::run(&args, Cli::command),
     })
 }

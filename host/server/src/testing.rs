@@ -14,7 +14,10 @@
 //! | [`recorder`] | who stands at its gate |
 //! | [`plan`] | what is to go wrong |
 //! | [`effects`] | which operations change something |
+//! | [`trial`] | a case, tried and judged |
 //! | [`case`] | a case from its beginning to its end |
+//! | [`expect`] | what was expected against what is there |
+//! | [`fuel`] | where the fuel goes: recordings, tolerance, profiles |
 //! | [`seen`] | what a case left behind |
 //! | [`verdict`] | what became of it |
 //! | [`report`] | what people and machines are told |
@@ -25,6 +28,7 @@ pub mod bench;
 pub mod case;
 pub mod clock;
 pub mod effects;
+pub mod expect;
 pub mod given;
 pub mod look;
 pub mod outside;
@@ -32,8 +36,10 @@ pub mod plan;
 pub mod recorder;
 pub mod report;
 pub mod run;
+pub mod fuel;
 pub mod seen;
 pub mod suites;
+pub mod trial;
 pub mod verdict;
 pub mod watch;
 pub mod world;

@@ -17,6 +17,7 @@ use crate::{
     print::{err, out},
     summary,
     testing::{
+        bench::{self, Bench},
         report::{
             All,
             json::{self, Json},
@@ -27,6 +28,7 @@ use crate::{
         },
         run::{self, Filter, Options, Runner, id},
         suites::{self, Load},
+        trial::Trial,
         watch::{Change, Scope, Watch},
     },
 };
@@ -122,6 +124,17 @@ pub struct Tests {
     pub source: Source,
     pub app: App,
     pub suites: Vec<Suite>,
+}
+
+/// Makes what runs cases: the app, compiled and linked. If it cannot be, it has said why.
+pub fn prepare(args: &Args, tests: &Tests) -> Result<Box<dyn Runner>, u8> {
+    let cache = args.cache.open();
+    let options = bench::Options { cache: cache.as_ref(), strict: args.strict };
+    let bench = Bench::new(&tests.source, &options).map_err(|report| {
+        summary::report(&report, args.json);
+        exit::APP
+    })?;
+    Ok(Box::new(Trial { bench }))
 }
 
 /// Makes what runs the cases. If that cannot be, it has said why, and gives the code to end with.
