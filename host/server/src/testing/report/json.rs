@@ -124,8 +124,7 @@ fn verdict(verdict: &Verdict) -> &'static str {
 
 /// With three digits: a case takes less than a millisecond.
 fn millis(took: Duration) -> Value {
-    let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
-    (f64::from(micros) / 1000.0).into()
+    (took.as_micros() as f64 / 1000.0).into()
 }
 
 fn mismatch(mismatch: &Mismatch) -> Value {
