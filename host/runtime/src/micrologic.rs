@@ -179,7 +179,12 @@ fn link(component: &Component, links: &[Link]) -> anyhow::Result<Linked> {
     let pre: InstancePre<Data> = linker.instantiate_pre(&component.inner)?;
     let http = component.exports_interface(exports::http::INTERFACE).then(|| ProxyPre::new(pre.clone()));
     let handlers = Handlers::find(&pre, |interface| component.exports_interface(interface))?;
-    Ok(Linked { http: http.transpose()?, handlers: Arc::new(handlers), pre, metering: component.kind.metering })
+    Ok(Linked {
+        http: http.transpose()?,
+        handlers: Arc::new(handlers),
+        pre,
+        metering: component.kind.metering,
+    })
 }
 
 impl fmt::Debug for Micrologic {
