@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::words;
+use super::texts;
 use crate::{
     summary::size,
     testing::{
@@ -19,7 +19,7 @@ const ANSWER: usize = 80;
 #[must_use]
 pub fn shown(mismatch: &Mismatch, seen: &Seen, file: &str) -> String {
     let Mismatch { at, what, expected, found, steps } = mismatch;
-    let mut text = format!("  {}  at {file}:{at}\n", words::visible(what));
+    let mut text = format!("  {}  at {file}:{at}\n", texts::visible(what));
     value(&mut text, "expected", expected);
     value(&mut text, "found", found);
     let steps: Vec<(usize, &HostCall)> =
@@ -54,7 +54,7 @@ pub fn shown(mismatch: &Mismatch, seen: &Seen, file: &str) -> String {
 
 /// On the line of its label, or below it if it has several.
 fn value(text: &mut String, label: &str, value: &str) {
-    let value = words::visible(value);
+    let value = texts::visible(value);
     if !value.contains('\n') {
         _ = writeln!(text, "    {label:8}  {value}");
         return;
@@ -71,7 +71,7 @@ fn asked(step: &HostCall) -> String {
     let mut text = format!("{}.{}", step.primitive, step.verb);
     if !step.about.is_empty() {
         text.push(' ');
-        text.push_str(&words::line(&step.about, ABOUT));
+        text.push_str(&texts::line(&step.about, ABOUT));
     }
     if step.gave > 0 {
         _ = write!(text, "  ({})", size(step.gave));
@@ -82,7 +82,7 @@ fn asked(step: &HostCall) -> String {
 fn answered(step: &HostCall) -> String {
     match step.outcome {
         None => "not over".to_owned(),
-        Some("ok") if !step.answer.is_empty() => words::line(&step.answer, ANSWER),
+        Some("ok") if !step.answer.is_empty() => texts::line(&step.answer, ANSWER),
         Some(outcome) => outcome.to_owned(),
     }
 }

@@ -13,7 +13,7 @@ use mecha_runtime::fault::Kind;
 use serde_json::json;
 
 use super::{samples::*, *};
-use crate::testing::seen::{Call, CalleeCall, HttpCall, InvokeError, Invoked, Job, Line, OutputCall};
+use crate::testing::seen::{Call, CalleeCall, End, HttpCall, InvokeError, Invoked, Job, Line, OutputCall};
 
 /// All mismatches, as they are shown.
 fn told(expected: &Expected, seen: &Seen, replies: &[Reply]) -> String {
