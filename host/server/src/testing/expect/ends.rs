@@ -7,8 +7,12 @@ use mecha_runtime::fault::Kind;
 use super::texts;
 use crate::testing::{
     seen::{End, Seen},
+    stack,
     verdict::Mismatch,
 };
+
+/// Frames of a guest's stack that are shown.
+const FRAMES: usize = 10;
 
 /// How a call ended.
 #[derive(Debug)]
@@ -35,13 +39,17 @@ pub fn unexpected_faults(expected: &Expected, seen: &Seen, at: Span) -> Vec<Mism
         return vec![];
     }
     let mismatch = |Ended { index, component, kind, detail }: Ended<'_>| {
-        let why = texts::visible(detail.trim_end());
+        let why = stack::cause(detail);
         let colon = if why.is_empty() { "" } else { ": " };
+        let frames = stack::telling(stack::frames(component.as_str(), detail));
+        let frames = frames.iter().take(FRAMES).map(|frame| format!("\n  in {}", frame.function));
+        let frames: String = frames.collect();
+        let told = texts::visible(&format!("{} of {component}{colon}{why}{frames}", kind.as_str()));
         Mismatch {
             at,
             what: "faults".to_owned(),
             expected: "an answer from each call; or, if none is meant, `faults` says so".to_owned(),
-            found: texts::cut(&format!("{} of {component}{colon}{why}", kind.as_str()), texts::MOST),
+            found: texts::cut(&told, texts::MOST),
             steps: seen.led_to_end(index),
         }
     };

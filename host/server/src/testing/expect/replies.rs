@@ -40,7 +40,7 @@ impl Judge {
             let mut differences = self.one(pattern, found, "response.status");
             // An error's body says which one it is.
             if let Some((_, difference)) = differences.first_mut().filter(|_| !data.is_empty()) {
-                let body = texts::line(&words::found(&Found::data(data)), BESIDE);
+                let body = texts::line(&String::from_utf8_lossy(data), BESIDE);
                 difference.found = format!("{}, with the body {body}", difference.found);
             }
             all.extend(differences);
@@ -98,7 +98,7 @@ impl Judge {
             if let Some((_, difference)) = differences.first_mut() {
                 match answer {
                     Ok(answer) if is_error => {
-                        let data = texts::line(&words::found(&Found::data(&answer.data)), BESIDE);
+                        let data = texts::line(&String::from_utf8_lossy(&answer.data), BESIDE);
                         difference.found = format!("no error, but the answer {data}");
                     }
                     Err(error) => {
