@@ -302,13 +302,13 @@ fn order(case: &Case, (step, index): Place) -> usize {
     case.when.iter().take(step).map(count).sum::<usize>() + index
 }
 
-/// Which step of a case has this number, and which of the replies is its.
+/// Which of the replies is that of the step with this number.
 #[must_use]
-pub fn numbered(case: &Case, wanted: usize) -> Option<(usize, usize)> {
+pub fn numbered(case: &Case, wanted: usize) -> Option<usize> {
     case.when.iter().enumerate().find_map(|(step, of)| {
         let count = if let Action::AtOnce(steps) = &of.action { steps.len() } else { 1 };
         let index = (0..count).find(|index| number(step, *index) == wanted)?;
-        Some((step, order(case, (step, index))))
+        Some(order(case, (step, index)))
     })
 }
 

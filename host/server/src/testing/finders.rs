@@ -147,9 +147,7 @@ fn again(finder: &Finder, bench: &Bench, case: &Case, attempt: &Attempt) -> anyh
     let Some(found) = (finder.judge)(&usual, attempt)? else {
         return Ok(Found { tried: 1, ..Found::default() });
     };
-    let mut broken = shown(&usual, attempt, &found);
-    broken.advice = advice::advice(finder, &usual, attempt, &found.what);
-    Ok(Found { tried: 1, broken: Some(broken), skipped: None })
+    Ok(Found { tried: 1, broken: Some(shown(&usual, attempt, &found)), skipped: None })
 }
 
 struct Searched {

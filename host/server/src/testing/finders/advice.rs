@@ -14,17 +14,17 @@ use crate::testing::bench::Remedy;
 const HEADER: &str = "idempotency-key";
 
 pub(super) fn advice(finder: &Finder, usual: &Usual<'_>, attempt: &Attempt, what: &[Difference]) -> String {
+    let app = &usual.bench.loaded.app;
     let struck = usual.points.get(attempt.at).map(|point| point.component.clone());
-    let all: Vec<_> = usual.bench.loaded.app.components.iter().map(|meta| meta.name.clone()).collect();
     let mut sets: Vec<Vec<name::Component>> = struck.into_iter().map(|name| vec![name]).collect();
-    if all.len() > 1 {
-        sets.push(all);
+    if app.components.len() > 1 {
+        sets.push(app.components.iter().map(|meta| meta.name.clone()).collect());
     }
-    let asks = |remedy: &Remedy| !remedy.idempotency || has_request(&usual.case);
-    let remedies = [false, true].into_iter().flat_map(|idempotency| {
-        sets.iter().map(move |atomic| Remedy { atomic: atomic.clone(), idempotency })
-    });
-    for remedy in remedies.filter(asks) {
+    let with =
+        |idempotency: bool| sets.iter().map(move |atomic| Remedy { atomic: atomic.clone(), idempotency });
+    let keys = Remedy { atomic: vec![], idempotency: true };
+    let remedies = with(false).chain([keys]).chain(with(true));
+    for remedy in remedies.filter(|remedy| !remedy.idempotency || has_request(&usual.case)) {
         if let Some(tried) = mends(finder, usual, &remedy) {
             return helps(finder, &remedy, tried);
         }
@@ -49,17 +49,17 @@ fn mends(finder: &Finder, usual: &Usual<'_>, remedy: &Remedy) -> Option<usize> {
 
 fn helps(finder: &Finder, remedy: &Remedy, tried: usize) -> String {
     let names: Vec<_> = remedy.atomic.iter().map(|name| format!("`{name}`")).collect();
-    let of = if names.len() == 1 { "component" } else { "components" };
-    let keys = match remedy.idempotency {
-        true => ", `idempotency: true` on its routes and an Idempotency-Key in each request,",
-        false => "",
+    let atomic = match &names[..] {
+        [] => None,
+        [name] => Some(format!("`atomic: true` on component {name}")),
+        names => Some(format!("`atomic: true` on components {}", names.join(", "))),
     };
+    let keys = "`idempotency: true` on the route and an Idempotency-Key in the request".to_owned();
+    let with: Vec<_> = atomic.into_iter().chain(remedy.idempotency.then_some(keys)).collect();
     let (one, many) = finder.name;
     let made = if tried == 1 { one } else { many };
-    format!(
-        "with `atomic: true` on {of} {}{keys} this cannot happen (tried: {tried} {made}, none lost or doubled anything)",
-        names.join(", ")
-    )
+    let with = with.join(", ");
+    format!("with {with} this cannot happen (tried: {tried} {made}, none lost or doubled anything)")
 }
 
 fn suggested(what: &[Difference]) -> &'static str {

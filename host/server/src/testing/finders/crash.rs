@@ -20,7 +20,7 @@ pub(super) fn attempts(usual: &Usual<'_>) -> Vec<Attempt> {
         if point.changes {
             at.insert(index);
             // After it is before whatever its call does next; before anything at all, if that was its last.
-            let rest = || points.iter().enumerate().skip(index + 1);
+            let rest = || points.iter().enumerate().skip(index + 1).filter(|(_, next)| next.verb != "open");
             let next = rest().find(|(_, next)| next.call == point.call).or_else(|| rest().next());
             at.extend(next.map(|(next, _)| next));
         }

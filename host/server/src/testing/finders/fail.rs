@@ -65,10 +65,11 @@ pub(super) fn judge(usual: &Usual<'_>, attempt: &Attempt) -> anyhow::Result<Opti
         return Ok(None);
     }
     let cause = usual.points.get(attempt.at).and_then(|point| point.cause);
-    if let Some((step, reply)) = cause.and_then(|number| numbered(&usual.case, number))
+    if let Some(number) = cause
+        && let Some(reply) = numbered(&usual.case, number)
         && run.replies.get(reply).is_some_and(is_refused_for_good)
         && !usual.run.replies.get(reply).is_some_and(is_refused_for_good)
-        && picture.differs_from(&usual.without(step)?, &usual.masks).is_empty()
+        && picture.differs_from(&usual.without(number)?, &usual.masks).is_empty()
     {
         return Ok(None);
     }

@@ -34,7 +34,7 @@ pub(super) fn sequence(usual: &Usual<'_>, attempt: &Attempt, run: &Run) -> Vec<S
         );
     }
     told.calls(rest, false);
-    if let Some((_, reply)) = point.cause.and_then(|number| numbered(&usual.case, number)) {
+    if let Some(reply) = point.cause.and_then(|number| numbered(&usual.case, number)) {
         told.lines.extend(run.replies.get(reply).and_then(answer));
     }
     told.lines
