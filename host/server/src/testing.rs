@@ -13,6 +13,7 @@
 //! | [`plan`] | what is to go wrong |
 //! | [`effects`] | which operations change something |
 //! | [`case`] | a case from its beginning to its end |
+//! | [`component`] | tests that are components |
 //! | [`seen`] | what a case left behind |
 //! | [`verdict`] | what became of it |
 
@@ -20,6 +21,7 @@ pub mod act;
 pub mod bench;
 pub mod case;
 pub mod clock;
+pub mod component;
 pub mod effects;
 pub mod given;
 pub mod look;
