@@ -130,6 +130,12 @@ impl Component {
             at,
         }
     }
+
+    /// Whether calls of it are limited in fuel, by any route at least.
+    #[must_use]
+    pub fn limits_fuel(&self) -> bool {
+        self.limits.fuel.is_some() || self.routes.iter().any(|route| route.fuel.is_some())
+    }
 }
 
 /// Which HTTP requests a component answers. No two routes of an app are equal but for capture names.
@@ -141,6 +147,9 @@ pub struct Route {
     /// Its calls are atomic. Never true of a route that is the host's own.
     pub atomic: bool,
     pub idempotency: Option<Idempotency>,
+    /// Units of fuel that a call by this route may burn, in place of what the component's limits say. Never of a route that
+    /// is the host's own.
+    pub fuel: Option<u64>,
     pub at: Span,
 }
 
@@ -293,7 +302,7 @@ pub struct Limits {
     pub wall_time: Duration,
     /// Calls in flight.
     pub concurrency: u32,
-    /// Units of fuel that one call may burn. `Some` needs the metered engine.
+    /// Units of fuel that one call may burn, unless its route says another number. `Some` needs a metered engine.
     pub fuel: Option<u64>,
     /// The largest accepted request body, in bytes.
     pub request_body: Option<u64>,

@@ -48,18 +48,23 @@ pub(crate) fn read(
     all.collect::<Vec<_>>().into_iter().collect()
 }
 
-/// The name of a header, in lowercase (RFC 9110, `token`).
+/// The name of a header that somebody may set, in lowercase.
 pub(crate) fn name(text: &str) -> Result<String, Wrong> {
+    let name = any_name(text)?;
+    if TRANSPORT.contains(&name.as_str()) {
+        return Err(Wrong::new(format!("the header {} is the transport's own", shown(&name))));
+    }
+    Ok(name)
+}
+
+/// The name of any header, in lowercase (RFC 9110, `token`).
+pub(crate) fn any_name(text: &str) -> Result<String, Wrong> {
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     if text.is_empty() || !text.bytes().all(token) {
         return Err(Wrong::new(format!("{} is no name of a header", shown(text)))
             .help("a name is like `x-signature`: letters, digits and `-`"));
     }
-    let name = text.to_ascii_lowercase();
-    if TRANSPORT.contains(&name.as_str()) {
-        return Err(Wrong::new(format!("the header {} is the transport's own", shown(&name))));
-    }
-    Ok(name)
+    Ok(text.to_ascii_lowercase())
 }
 
 /// A media type.
@@ -72,14 +77,18 @@ pub(crate) fn content_type(text: &str) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
-/// A line break in a secret must not become a further header. The value is not shown.
 fn sendable(value: EnvValue) -> Result<EnvValue, Wrong> {
-    let text = value.expose();
+    self::value(value.expose())?;
+    Ok(value)
+}
+
+/// A line break in a secret must not become a further header. The value is not shown.
+pub(crate) fn value(text: &str) -> Result<(), Wrong> {
     if text.contains(|c: char| c.is_control() && c != '\t') || text.trim() != text {
         let wrong = Wrong::new("a value that cannot be sent in a header");
         return Err(wrong.help("it is one line, without spaces at its ends"));
     }
-    Ok(value)
+    Ok(())
 }
 
 #[cfg(test)]

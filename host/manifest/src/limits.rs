@@ -1,4 +1,4 @@
-//! The `limits` of a component: what it may use up.
+//! The `limits` of a component, and those that a route has of its own: what may be used up.
 
 use crate::{
     app::Limits,
@@ -23,6 +23,9 @@ pub(crate) const KEYS: &[&str] = &[
     "transaction-size",
 ];
 
+/// Those that a route may have of its own.
+pub(crate) const ROUTE_KEYS: &[&str] = &["fuel"];
+
 /// Each may hold as much of the host's memory as a set of headers does.
 const MAX_HANDLES: u32 = 10_000;
 
@@ -46,7 +49,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Limits> {
     let memory = fields.or("memory", base.memory, |item| size_up_to(reader, item, MAX_MEMORY, "4GiB"));
     let wall_time = fields.or("wall-time", base.wall_time, |item| reader.parse(item, units::duration));
     let concurrency = fields.or("concurrency", base.concurrency, |item| reader.count32(item));
-    let fuel = fields.or("fuel", base.fuel, |item| reader.count(item, u64::MAX).map(Some));
+    let fuel = fields.or("fuel", base.fuel, |item| fuel(reader, item));
     let request_body = fields.or("request-body", base.request_body, |item| size(reader, item).map(Some));
     let request_headers = fields.or("request-headers", base.request_headers, |item| size(reader, item));
     let handles = fields.or("handles", base.handles, |item| reader.count_up_to(item, MAX_HANDLES));
@@ -76,6 +79,16 @@ pub(crate) fn read(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Limits> {
         transaction_entries: transaction_entries?,
         transaction_size: transaction_size?,
     })
+}
+
+/// The fuel that a route limits its calls to, if it does.
+pub(crate) fn of_route(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Option<u64>> {
+    let fields = reader.fields(item, ROUTE_KEYS)?;
+    fields.or("fuel", None, |item| fuel(reader, item))
+}
+
+fn fuel(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Option<u64>> {
+    reader.count(item, u64::MAX).map(Some)
 }
 
 /// A size that is not zero.

@@ -15,7 +15,10 @@ use crate::{
     wrong::{Wrong, choose, escaped, nearest, shown, sorted},
 };
 
-/// Collects the problems of one manifest.
+/// More problems than anybody reads: what a large file has beyond them is not kept.
+const MAX_PROBLEMS: usize = 1_000;
+
+/// Collects the problems of one text.
 pub(crate) struct Reader<'a> {
     file: &'a str,
     secrets: &'a dyn Secrets,
@@ -42,6 +45,16 @@ type Entries<'n> = Vec<(&'n Spanned<String>, Item<'n>)>;
 impl<'n> Item<'n> {
     pub(crate) fn root(node: &'n Node) -> Self {
         Self { key: String::new(), node }
+    }
+
+    /// What a map has at a key.
+    pub(crate) fn child<'m>(&self, name: &str, node: &'m Node) -> Item<'m> {
+        Item { key: join(&self.key, name), node }
+    }
+
+    /// What a list has at a place.
+    pub(crate) fn nth<'m>(&self, i: usize, node: &'m Node) -> Item<'m> {
+        Item { key: format!("{}[{i}]", self.key), node }
     }
 
     pub(crate) fn at(&self) -> Span {
@@ -123,13 +136,17 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn error(&mut self, at: impl Into<Option<Span>>, key: impl Into<String>, wrong: Wrong) {
-        let problem = Problem::error(self.file, at, key, wrong.message);
-        self.problems.push(Problem { help: wrong.help, ..problem });
+        if self.problems.len() < MAX_PROBLEMS || !self.has_errors() {
+            let problem = Problem::error(self.file, at, key, wrong.message);
+            self.problems.push(Problem { help: wrong.help, ..problem });
+        }
     }
 
     pub(crate) fn warn(&mut self, at: Span, key: impl Into<String>, wrong: Wrong) {
-        let problem = Problem::warning(self.file, at, key, wrong.message);
-        self.problems.push(Problem { help: wrong.help, ..problem });
+        if self.problems.len() < MAX_PROBLEMS {
+            let problem = Problem::warning(self.file, at, key, wrong.message);
+            self.problems.push(Problem { help: wrong.help, ..problem });
+        }
     }
 
     /// Reports what is wrong with the item, if anything is.
@@ -218,7 +235,7 @@ impl<'a> Reader<'a> {
             return self.accept(item, Err(wrong));
         };
         let items = list.iter().enumerate();
-        Some(items.map(|(i, node)| Item { key: format!("{}[{i}]", item.key), node }).collect())
+        Some(items.map(|(i, node)| item.nth(i, node)).collect())
     }
 
     /// A scalar, as it is written: `1.10` and `true` are texts too.
@@ -410,7 +427,7 @@ pub(crate) fn each<I, T>(items: &[I], read: impl FnMut(&I) -> Option<T>) -> Vec<
     items.iter().filter_map(read).collect()
 }
 
-fn join(path: &str, name: &str) -> String {
+pub(crate) fn join(path: &str, name: &str) -> String {
     let name: String = name.chars().take(64).flat_map(escaped).collect();
     if path.is_empty() { name } else { format!("{path}.{name}") }
 }

@@ -2,13 +2,13 @@
 
 use crate::{
     app::{Route, Span},
-    atomic, host,
+    atomic, host, limits,
     path::{self, Segment, Tail},
     read::{Fields, Item, Reader},
     wrong::{Wrong, shown},
 };
 
-pub(crate) const KEYS: &[&str] = &["path", "host", "atomic", "idempotency"];
+pub(crate) const KEYS: &[&str] = &["path", "host", "atomic", "idempotency", "limits"];
 /// Of a route of the host's own.
 pub(crate) const EXACT_KEYS: &[&str] = &["path", "host"];
 
@@ -21,13 +21,14 @@ pub(crate) fn read(reader: &mut Reader<'_>, item: &Item<'_>, atomic: bool) -> Op
     let route = of(reader, item.at(), &fields, "write `path: /` for every path");
     let atomic = fields.or("atomic", atomic, |item| reader.flag(item));
     let idempotency = fields.or("idempotency", None, |item| atomic::idempotency(reader, item));
-    Some(Route { atomic: atomic?, idempotency: idempotency?, ..route? })
+    let fuel = fields.or("limits", None, |item| limits::of_route(reader, item));
+    Some(Route { atomic: atomic?, idempotency: idempotency?, fuel: fuel?, ..route? })
 }
 
 /// A path alone.
 fn short(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Route> {
     let path = reader.parse(item, path::parse)?;
-    Some(Route { host: None, path, atomic: false, idempotency: None, at: item.at() })
+    Some(Route { host: None, path, atomic: false, idempotency: None, fuel: None, at: item.at() })
 }
 
 /// The route that is `path` and `host` of these fields.
@@ -35,7 +36,7 @@ fn of(reader: &mut Reader<'_>, at: Span, fields: &Fields<'_>, help: &str) -> Opt
     let path = reader.require(fields, at, "path", help);
     let path = path.and_then(|item| reader.parse(&item, path::parse));
     let host = fields.or("host", None, |item| reader.parse(item, host).map(Some));
-    Some(Route { host: host?, path: path?, atomic: false, idempotency: None, at })
+    Some(Route { host: host?, path: path?, atomic: false, idempotency: None, fuel: None, at })
 }
 
 /// A route of the host's own: one path of which nothing is captured, as there is no component to tell it to.

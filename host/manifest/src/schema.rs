@@ -1,4 +1,4 @@
-//! The JSON Schema of the manifest, for editors.
+//! The JSON Schemas of the manifest and of test files, for editors.
 //!
 //! The types here describe what is written, not what is read: the readers do that, and a test holds the two
 //! together. A comment here is what an editor shows.
@@ -13,6 +13,9 @@ mod atomic;
 mod bindings;
 mod events;
 mod invoke;
+mod suite;
+
+pub use suite::suite_schema;
 
 use atomic::{Atomic, Idempotency, OutputGrant, Outside, OutsideOfRequests};
 use bindings::{Input, Output};
@@ -135,6 +138,17 @@ struct FullRoute {
     atomic: Option<bool>,
     #[schemars(default, with = "Idempotency", extend("default" = false))]
     idempotency: Option<Idempotency>,
+    #[schemars(default, with = "RouteLimits", skip_serializing_if = "Option::is_none")]
+    limits: Option<RouteLimits>,
+}
+
+/// What a call by this route may use up; for the rest the component's limits hold.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct RouteLimits {
+    /// Units of fuel that one call may burn, more or fewer than the component says. Turns the metered engine on.
+    #[schemars(default, skip_serializing_if = "Option::is_none", with = "u64", range(min = 1))]
+    fuel: Option<u64>,
 }
 
 /// What the component may do with the store.

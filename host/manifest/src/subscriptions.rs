@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mecha_primitives::{clock::Timestamp, delivery::Retry, name};
+use mecha_primitives::{delivery::Retry, name};
 
 use crate::{
     app::{Batch, Case, Spanned, Start, Subscription, Target},
@@ -10,7 +10,7 @@ use crate::{
     facts::Facts,
     filters, publish,
     read::{Item, Reader, each},
-    retry, targets,
+    retry, targets, units,
     wrong::{Wrong, shown},
 };
 
@@ -146,19 +146,19 @@ fn start(text: &str) -> Result<Start, Wrong> {
         "new" => Ok(Start::New),
         "earliest" => Ok(Start::Earliest),
         _ => {
-            let time = text.parse::<jiff::Timestamp>().ok();
-            let millis = time.and_then(|time| u64::try_from(time.as_millisecond()).ok());
             let wrong = || {
                 Wrong::new(format!("{} is no place to start", shown(text)))
                     .help("it is `new`, `earliest` or a time since 1970, as in `2026-01-01T00:00:00Z`")
             };
-            millis.map(|millis| Start::At(Timestamp(millis))).ok_or_else(wrong)
+            units::moment(text).map(Start::At).ok_or_else(wrong)
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use mecha_primitives::clock::Timestamp;
+
     use super::*;
 
     #[test]

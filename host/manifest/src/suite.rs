@@ -7,7 +7,60 @@ use std::time::Duration;
 
 use mecha_primitives::{clock::Timestamp, name};
 
-use crate::app::{Span, Spanned};
+use crate::{
+    app::{App, Span, Spanned},
+    problem::Problem,
+    read::{Item, Reader},
+    secrets::Secrets,
+    tree,
+};
+
+pub(crate) mod answers;
+pub(crate) mod case;
+mod data;
+pub(crate) mod expected;
+pub(crate) mod faults;
+pub(crate) mod given;
+pub(crate) mod lists;
+mod names;
+mod patterns;
+mod sense;
+pub(crate) mod steps;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub use answers::{FAULT, REJECTED};
+pub use expected::FAULTS;
+pub use faults::OPERATIONS;
+
+/// Reads the test file `text` of this app; `file` is how problems name it.
+///
+/// # Errors
+/// Every problem of the file, in the order of the text.
+pub fn load(file: &str, text: &str, app: &App) -> Result<Suite, Vec<Problem>> {
+    let root = tree::parse(file, text, &tree::TESTS)?;
+    let mut reader = Reader::new(file, &NoSecrets);
+    let cases = case::read(&mut reader, &Item::root(&root), app);
+    let problems = reader.finish();
+    match cases {
+        Some(cases) if problems.is_empty() => Ok(Suite { file: file.to_owned(), cases }),
+        _ => Err(problems),
+    }
+}
+
+/// A test brings its own.
+struct NoSecrets;
+
+impl Secrets for NoSecrets {
+    fn env(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn file(&self, _: &str) -> Result<String, String> {
+        Err("a test file reads no other".to_owned())
+    }
+}
 
 /// One file of tests.
 #[derive(Debug, Clone)]
@@ -120,8 +173,8 @@ pub struct CalleeAnswer {
     pub answer: Result<Answer, Failure>,
 }
 
-/// An error, by its class: `unavailable`, `timeout`, `busy`, …; or, of a component, a fault of its own; or, of an output,
-/// `rejected` with a code.
+/// An error, by its class: `unavailable`, `timeout`, `busy`, …; or, of an output, [`REJECTED`] with the code of the system
+/// behind it; or, of a component, the kind of a fault with the code [`FAULT`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     pub class: Spanned<String>,

@@ -43,6 +43,8 @@ fn every_field_arrives() {
     let routes: Vec<_> = component.routes.iter().map(|r| (r.host.as_ref(), r.path.to_string())).collect();
     let subdomains = HostPattern::Subdomains("example.com".into());
     assert_eq!(routes, [(None, "/".to_owned()), (Some(&subdomains), "/entries/{id}".to_owned())]);
+    let fuel: Vec<_> = component.routes.iter().map(|route| route.fuel).collect();
+    assert_eq!(fuel, [None, Some(50_000_000)]);
     let [main, audit] = &component.stores[..] else { panic!("{app:?}") };
     assert_eq!((main.access, main.prefix.as_deref()), (Access::ReadWrite, None));
     assert_eq!((audit.access, audit.prefix.as_deref()), (Access::Write, Some("log/")));
@@ -87,6 +89,20 @@ fn every_field_arrives() {
         (StoreKind::Embedded, false, None, 4 << 20)
     );
     assert_eq!((audit.shared, audit.max_size, audit.max_value), (true, Some(1 << 30), 5 << 20));
+}
+
+#[test]
+fn a_component_is_limited_in_fuel_if_any_route_of_it_is() {
+    for (component, limits) in [
+        ("http: [/]", false),
+        ("http: [/, { path: /a, limits: {} }], limits: { memory: 1MiB }", false),
+        ("http: [/, { path: /a, limits: { fuel: 1 } }]", true),
+        ("http: [/], limits: { fuel: 1 }", true),
+        ("limits: { fuel: 1 }, callers: { outside: all }", true),
+    ] {
+        let app = good(&format!("name: a\ncomponents: {{ b: {{ source: b.wasm, {component} }} }}\n"));
+        assert_eq!(app.components[0].limits_fuel(), limits, "{component}");
+    }
 }
 
 #[test]

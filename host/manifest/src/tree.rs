@@ -16,8 +16,41 @@ use crate::{
     problem::Problem,
 };
 
-/// The longest manifest, in bytes.
-const MAX_LEN: usize = 256 << 10;
+/// What a text is to be, and how large it may get: an alias bomb is found before it has cost anything.
+pub(crate) struct Form {
+    /// As messages call it, without its article.
+    name: &'static str,
+    /// The longest, in bytes.
+    max_len: usize,
+    max_depth: usize,
+    max_nodes: usize,
+    /// Nodes that aliases stand for.
+    max_replayed: usize,
+    /// How deep it is at the most if it makes sense.
+    deepest: &'static str,
+}
+
+pub(crate) const MANIFEST: Form = Form {
+    name: "manifest",
+    max_len: 256 << 10,
+    max_depth: 24,
+    max_nodes: 50_000,
+    max_replayed: 10_000,
+    deepest: "a manifest needs no more than eight levels",
+};
+
+/// Data of any shape is in it.
+pub(crate) const TESTS: Form = Form {
+    name: "test file",
+    max_len: 4 << 20,
+    max_depth: 40,
+    max_nodes: 500_000,
+    max_replayed: 100_000,
+    deepest: "data that is deeper can be written as a text of JSON",
+};
+
+/// All that is read of scalars, those that aliases stand for included, in bytes.
+const MAX_SCALARS: usize = 16 << 20;
 
 /// A part of the tree.
 #[derive(Debug)]
@@ -46,14 +79,14 @@ pub(crate) enum Kind {
 
 /// # Errors
 /// What keeps the text from being one YAML document with string keys.
-pub(crate) fn parse(file: &str, text: &str) -> Result<Node, Vec<Problem>> {
-    if text.len() > MAX_LEN {
-        let message = format!("the manifest has {} bytes", text.len());
-        let help = format!("at most {MAX_LEN} are read");
+pub(crate) fn parse(file: &str, text: &str, form: &Form) -> Result<Node, Vec<Problem>> {
+    if text.len() > form.max_len {
+        let message = format!("the {} has {} bytes", form.name, text.len());
+        let help = format!("at most {} are read", form.max_len);
         return Err(vec![Problem::error(file, None, "", message).help(help)]);
     }
-    let raw: Located =
-        serde_saphyr::from_str_with_options(text, limits()).map_err(|error| vec![syntax(file, &error)])?;
+    let raw: Located = serde_saphyr::from_str_with_options(text, limits(form))
+        .map_err(|error| vec![syntax(file, form, &error)])?;
     let mut problems = Vec::new();
     let node = node(raw, text, &mut |at, message| {
         let help = "a key is a text; put it in quotes if YAML takes it for something else";
@@ -62,11 +95,17 @@ pub(crate) fn parse(file: &str, text: &str) -> Result<Node, Vec<Problem>> {
     if problems.is_empty() { Ok(node) } else { Err(problems) }
 }
 
-/// Small budgets: a manifest is small, and an alias bomb is found before it has cost anything.
-fn limits() -> Options {
+fn limits(form: &Form) -> Options {
     options! {
-        budget: serde_saphyr::budget! { max_depth: 24, flow_nesting_limit: 24, max_nodes: 50_000 },
-        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 10_000 },
+        budget: serde_saphyr::budget! {
+            max_depth: form.max_depth,
+            flow_nesting_limit: form.max_depth,
+            max_nodes: form.max_nodes,
+            // A key and its value, or a beginning and an end, are nodes of their own.
+            max_events: 4 * form.max_nodes,
+            max_total_scalar_bytes: MAX_SCALARS,
+        },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: form.max_replayed },
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
         reject_unsupported_tags: true,
@@ -75,13 +114,14 @@ fn limits() -> Options {
     }
 }
 
-fn syntax(file: &str, error: &Error) -> Problem {
+fn syntax(file: &str, form: &Form, error: &Error) -> Problem {
     let at = error.location().and_then(span);
     let rendered = error.to_string();
     let said = rendered.split(" at line ").next().unwrap_or_default();
     let (message, help) = match error {
         Error::MultipleDocuments { .. } => {
-            ("a second document".to_owned(), Some("a manifest is one YAML document: remove `---` or `...`"))
+            let help = format!("a {} is one YAML document: remove `---` or `...`", form.name);
+            return Problem::error(file, at, "", "a second document").help(help);
         }
         _ if said.contains("alias") && said.contains("exceeded") => {
             ("aliases that unfold to too much".to_owned(), Some("write the values out"))
@@ -90,9 +130,7 @@ fn syntax(file: &str, error: &Error) -> Problem {
             ("an alias within what it stands for".to_owned(), Some("write the value out"))
         }
         Error::Budget { .. } => (format!("too large or too deep a document: {said}"), None),
-        _ if said.contains("recursion limit") => {
-            ("too deep a document".to_owned(), Some("a manifest needs no more than eight levels"))
-        }
+        _ if said.contains("recursion limit") => ("too deep a document".to_owned(), Some(form.deepest)),
         _ if said.starts_with("tabs disallowed") => {
             ("a tab in the indentation".to_owned(), Some("YAML is indented with spaces"))
         }
@@ -286,23 +324,38 @@ mod tests {
             ("", "1:1 null"),
         ];
         for (text, expected) in cases {
-            assert_eq!(show(&parse("m", text).unwrap()), expected, "{text:?}");
+            assert_eq!(show(&parse("m", text, &MANIFEST).unwrap()), expected, "{text:?}");
         }
     }
 
     #[test]
     fn bombs_are_refused() {
-        let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
-        for i in 1..12 {
-            let before = format!("*a{}, ", i - 1).repeat(10);
-            bomb.push_str(&format!("a{i}: &a{i} [{before}]\n"));
+        for form in [MANIFEST, TESTS] {
+            let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+            for i in 1..12 {
+                let before = format!("*a{}, ", i - 1).repeat(10);
+                bomb.push_str(&format!("a{i}: &a{i} [{before}]\n"));
+            }
+            // Each anchor lets a few aliases through, each of a long text.
+            let text = "x".repeat(form.max_len / 2);
+            let mut long_bomb = format!("a: &a {text}\n");
+            (0..400).for_each(|i| long_bomb.push_str(&format!("b{i}: [&c{i} x, *a, *a]\n")));
+            let deep = "[".repeat(100_000);
+            let block: String = (0..400).map(|i| format!("{}a:\n", " ".repeat(i))).collect();
+            let wide = "- a\n".repeat(form.max_nodes + 10_000);
+            let long = "a".repeat(form.max_len + 1);
+            for text in [bomb, long_bomb, deep, block, wide, long, "a: &a [*a]".to_owned()] {
+                assert_eq!(parse("m", &text, &form).unwrap_err().len(), 1, "{:.40}", text);
+            }
         }
-        let deep = "[".repeat(100_000);
-        let block: String = (0..400).map(|i| format!("{}a:\n", " ".repeat(i))).collect();
-        let wide = "- a\n".repeat(60_000);
-        let long = "a".repeat(MAX_LEN + 1);
-        for text in [bomb, deep, block, wide, long, "a: &a [*a]".to_owned()] {
-            assert_eq!(parse("m", &text).unwrap_err().len(), 1, "{:.40}", text);
+    }
+
+    #[test]
+    fn as_much_as_is_allowed_is_read() {
+        let deep = format!("{}{}", "[".repeat(TESTS.max_depth), "]".repeat(TESTS.max_depth));
+        let wide = "- a\n".repeat(TESTS.max_nodes / 2);
+        for text in [deep, wide] {
+            assert!(parse("m", &text, &TESTS).is_ok(), "{:.40}", text);
         }
     }
 }

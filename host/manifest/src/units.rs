@@ -1,6 +1,8 @@
-//! Sizes and durations as people write them.
+//! Sizes, durations and moments as people write them.
 
 use std::time::Duration;
+
+use mecha_primitives::clock::Timestamp;
 
 use crate::wrong::{Wrong, shown};
 
@@ -53,6 +55,12 @@ pub(crate) fn duration(text: &str) -> Result<Duration, Wrong> {
         Err(Scale::Number) => Err(Wrong::new(format!("{} is no duration", shown(text))).help(HELP)),
         Err(Scale::Overflow) => Err(overflow(text)),
     }
+}
+
+/// A moment since 1970, in RFC 3339: `2026-01-01T00:00:00Z`.
+pub(crate) fn moment(text: &str) -> Option<Timestamp> {
+    let time = text.parse::<jiff::Timestamp>().ok()?;
+    u64::try_from(time.as_millisecond()).ok().map(Timestamp)
 }
 
 fn overflow(text: &str) -> Wrong {

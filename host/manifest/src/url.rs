@@ -82,7 +82,7 @@ pub(crate) fn parse_base(text: &str) -> Result<Url, Wrong> {
 }
 
 /// Only what may occur in a path or a query as it is sent (RFC 3986).
-fn sendable(part: &str) -> Result<(), Wrong> {
+pub(crate) fn sendable(part: &str) -> Result<(), Wrong> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@%/?".contains(c);
     match part.chars().find(|c| !allowed(*c)) {
         Some(c) => {

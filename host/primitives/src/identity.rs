@@ -46,6 +46,20 @@ pub enum Trigger {
     Job(Arc<str>),
 }
 
+impl Trigger {
+    /// A word for logs and metrics.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Event(_) => "event",
+            Self::Input(_) => "input",
+            Self::Invoke => "invoke",
+            Self::Job(_) => "job",
+        }
+    }
+}
+
 /// What every call carries.
 #[derive(Debug)]
 pub struct Identity {
@@ -70,6 +84,8 @@ pub struct Identity {
     pub cancel: CancellationToken,
     /// What the call reads and writes, if all of it is to happen together. `None`: each of its effects happens at once.
     pub unit: Option<Unit>,
+    /// Units of fuel that it may burn, in place of what its component's limits say.
+    pub fuel: Option<u64>,
     writes: AtomicU32,
 }
 
@@ -98,6 +114,7 @@ impl Identity {
             deadline,
             cancel: CancellationToken::new(),
             unit: None,
+            fuel: None,
             writes: AtomicU32::new(0),
         }
     }

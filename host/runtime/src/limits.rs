@@ -13,7 +13,7 @@ pub struct Limits {
     pub wall_time: Duration,
     /// Calls in flight.
     pub concurrency: u32,
-    /// Instructions, in wasmtime's fuel. Needs an engine that meters.
+    /// Instructions, in wasmtime's fuel, unless the call's identity says another number. Needs an engine that meters.
     pub fuel: Option<u64>,
     /// Largest request body, in bytes.
     pub request_body: Option<u64>,

@@ -144,6 +144,7 @@ impl Micrologic {
         let services = &self.shared.services;
         services.observer.began(&identity);
         let directed = services.director.as_ref().and_then(|director| director.fuel(&identity));
+        let allowed = directed.or(identity.fuel).or(self.shared.limits.fuel);
         let call = Call { identity, shared: self.shared.clone() };
         let mut store = Store::new(self.linked.pre.engine(), Data::new(call));
         store.limiter(|data| &mut data.memory);
@@ -152,7 +153,7 @@ impl Micrologic {
         // A guest yields at each tick, so that others run and its deadline is seen.
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
-        let fuel = self.linked.is_metered.then(|| directed.or(self.shared.limits.fuel).unwrap_or(u64::MAX));
+        let fuel = self.linked.is_metered.then(|| allowed.unwrap_or(u64::MAX));
         if let Some(fuel) = fuel {
             store.set_fuel(fuel)?;
         }

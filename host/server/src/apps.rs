@@ -48,7 +48,11 @@ impl Apps {
 /// Who answers the requests of a route.
 #[derive(Debug, Clone)]
 pub enum Endpoint {
-    Component(Arc<Target>),
+    Component {
+        target: Arc<Target>,
+        /// Units of fuel for each call, in place of what the component's limits say.
+        fuel: Option<u64>,
+    },
     /// As a component, but its answers are held.
     Held(Arc<Target>, Arc<Held>),
     /// A topic takes events.

@@ -25,11 +25,13 @@ mod check;
 mod completions;
 mod conflicts;
 mod dlq;
+mod fuel;
 mod inspect;
 mod new;
 mod operate;
 mod schema;
 pub mod serve;
+mod test;
 mod topics;
 
 /// What the process answers when it ends. Documented in `docs/cli.md`.
@@ -69,10 +71,12 @@ enum Command {
     Check(check::Args),
     /// Show a component's imports, exports and size, and the smallest manifest that would run it
     Inspect(inspect::Args),
-    /// Print the JSON Schema of the manifest, for editors
-    Schema,
+    /// Print the JSON Schema of the manifest or of test files, for editors
+    Schema(schema::Args),
     /// Print what output and input bindings offer: the reference
     Bindings(bindings::Args),
+    /// Run the tests of an app
+    Test(test::Args),
     /// Begin a new app from a template
     New(new::Args),
     /// Call a method of a component, as somebody outside of the app
@@ -83,6 +87,8 @@ enum Command {
     Conflicts(conflicts::Args),
     /// Look at events that were given up; deliver them again, or drop them
     Dlq(dlq::Args),
+    /// Show what the cases of tests use, and how that changed
+    Fuel(fuel::Args),
     /// Print completions for a shell
     Completions(completions::Args),
 }
@@ -129,13 +135,15 @@ pub fn main() -> ExitCode {
         Command::Build(args) => build::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Inspect(args) => inspect::run(&args),
-        Command::Schema => schema::run(),
+        Command::Schema(args) => schema::run(&args),
         Command::Bindings(args) => bindings::run(&args),
+        Command::Test(args) => test::run(&args, &mecha_manifest::suite::load, &test::prepare),
         Command::New(args) => new::run(&args),
         Command::Call(args) => call::run(&args),
         Command::Topics(args) => topics::run(&args),
         Command::Conflicts(args) => conflicts::run(&args),
         Command::Dlq(args) => dlq::run(&args),
+        Command::Fuel(args) => fuel::run(&args),
         Command::Completions(args) => completions::run(&args, Cli::command),
     })
 }
@@ -144,6 +152,17 @@ use clap::CommandFactory as _;
 
 /// Loads the app at a path. If that cannot be, says why, and gives the code to end with.
 fn app(path: &Path, cache: &CacheArgs, strict: bool, as_json: bool) -> Result<(Source, Loaded), u8> {
+    app_metered(path, cache, strict, as_json, Metering::None)
+}
+
+/// As [`app`], with this compiled into all code at least.
+fn app_metered(
+    path: &Path,
+    cache: &CacheArgs,
+    strict: bool,
+    as_json: bool,
+    metering: Metering,
+) -> Result<(Source, Loaded), u8> {
     let source = files::find(path).map_err(|error| {
         summary::refused(&error, as_json);
         exit::APP
@@ -152,7 +171,7 @@ fn app(path: &Path, cache: &CacheArgs, strict: bool, as_json: bool) -> Result<(S
     let options = load::Options {
         cache: cache.as_ref(),
         strict,
-        metering: Metering::None,
+        metering,
         secrets: None,
         now: SystemClock.now(),
         progress: &Progress,

@@ -56,6 +56,8 @@ pub struct Occasion<'a> {
     pub cancel: CancellationToken,
     /// What the call is a part of.
     pub unit: Option<Unit>,
+    /// Units of fuel that it may burn, in place of what the component's limits say.
+    pub fuel: Option<u64>,
 }
 
 impl<'a> Occasion<'a> {
@@ -71,6 +73,7 @@ impl<'a> Occasion<'a> {
             chain: Arc::default(),
             cancel: CancellationToken::new(),
             unit: None,
+            fuel: None,
         }
     }
 
@@ -106,6 +109,7 @@ impl Dispatcher {
         identity.chain = occasion.chain;
         identity.cancel = occasion.cancel;
         identity.unit = occasion.unit;
+        identity.fuel = occasion.fuel;
         Arc::new(identity)
     }
 

@@ -11,6 +11,10 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+mod fuel;
+
+use fuel::Fuel;
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Component {
     tenant: String,
@@ -102,6 +106,7 @@ pub struct Metrics {
     refusals: Family<Limit, Counter>,
     in_flight: Family<Component, Gauge>,
     host_calls: Family<HostCall, Counter>,
+    fuel: Fuel,
     dropped_output: Family<Component, Counter>,
     commits: Family<Tenant, Histogram, fn() -> Histogram>,
     groups: Family<Tenant, Histogram, fn() -> Histogram>,
@@ -139,6 +144,7 @@ impl Metrics {
             refusals: Family::default(),
             in_flight: Family::default(),
             host_calls: Family::default(),
+            fuel: Fuel::new(),
             dropped_output: Family::default(),
             commits: Family::new_with_constructor(seconds),
             groups: Family::new_with_constructor(batches),
@@ -164,6 +170,7 @@ impl Metrics {
             "Operations that components asked for, by outcome",
             metrics.host_calls.clone(),
         );
+        metrics.fuel.register(r);
         r.register_with_unit(
             "dropped_output",
             "Output of components beyond their limit",
@@ -197,6 +204,13 @@ impl Metrics {
         r.register("unrouted_requests", "HTTP requests that no route wanted", metrics.unrouted.clone());
         metrics.registry = registry;
         metrics
+    }
+
+    /// The same, which also log the fuel of each call.
+    #[must_use]
+    pub fn telling_fuel(mut self) -> Self {
+        self.fuel.tells = true;
+        self
     }
 
     /// The whole registry as OpenMetrics text.
@@ -312,6 +326,10 @@ impl gate::Observer for Metrics {
 
     fn dropped_output(&self, identity: &Identity, bytes: u64) {
         self.dropped_output.get_or_create(&Component::of(identity)).inc_by(bytes);
+    }
+
+    fn ended(&self, identity: &Identity, used: gate::Used) {
+        self.fuel.used(identity, used);
     }
 }
 

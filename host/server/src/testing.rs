@@ -2,6 +2,8 @@
 //!
 //! | module | idea |
 //! |---|---|
+//! | [`suites`] | the test files of an app |
+//! | [`run`] | many cases, at the same time |
 //! | [`bench`] | what all cases have in common: the app, compiled and linked once |
 //! | [`world`] | the app, wired for one case |
 //! | [`clock`] | its time |
@@ -12,10 +14,15 @@
 //! | [`recorder`] | who stands at its gate |
 //! | [`plan`] | what is to go wrong |
 //! | [`effects`] | which operations change something |
+//! | [`trial`] | a case, tried and judged |
 //! | [`case`] | a case from its beginning to its end |
 //! | [`component`] | tests that are components |
+//! | [`expect`] | what was expected against what is there |
+//! | [`fuel`] | where the fuel goes: recordings, tolerance, profiles |
 //! | [`seen`] | what a case left behind |
 //! | [`verdict`] | what became of it |
+//! | [`report`] | what people and machines are told |
+//! | [`watch`] | when to run again |
 
 pub mod act;
 pub mod bench;
@@ -23,11 +30,18 @@ pub mod case;
 pub mod clock;
 pub mod component;
 pub mod effects;
+pub mod expect;
 pub mod given;
 pub mod look;
 pub mod outside;
 pub mod plan;
 pub mod recorder;
+pub mod report;
+pub mod run;
+pub mod fuel;
 pub mod seen;
+pub mod suites;
+pub mod trial;
 pub mod verdict;
+pub mod watch;
 pub mod world;

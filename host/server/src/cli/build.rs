@@ -1,9 +1,12 @@
 //! `mecha-host build`: runs the build commands of a manifest.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
 
 use anyhow::{Context as _, bail};
-use mecha_manifest as manifest;
+use mecha_manifest::{self as manifest, App};
 
 use super::{exit, say};
 use crate::{
@@ -19,16 +22,17 @@ pub struct Args {
     path: PathBuf,
 }
 
-/// A build needs no secrets: that they are set is for `serve` to ask.
+/// A build needs no secrets: that they are set is for `serve` to ask. Any text will do, but for none: a key must not be
+/// empty.
 pub(super) struct NoSecrets;
 
 impl manifest::Secrets for NoSecrets {
     fn env(&self, _: &str) -> Option<String> {
-        Some(String::new())
+        Some("none".to_owned())
     }
 
     fn file(&self, _: &str) -> Result<String, String> {
-        Ok(String::new())
+        Ok("none".to_owned())
     }
 }
 
@@ -54,25 +58,32 @@ fn build(args: &Args) -> anyhow::Result<u8> {
             return Ok(exit::APP);
         }
     };
+    let built = commands(&app, &source.folder, Stdio::inherit)?;
+    summary::built(built, app.components.len());
+    Ok(exit::OK)
+}
+
+/// Runs the build command of each component that has one. How many there are.
+pub(super) fn commands(app: &App, folder: &Path, stdout: impl Fn() -> Stdio) -> anyhow::Result<usize> {
     let mut built = 0;
     for component in &app.components {
         let Some(command) = &component.build else { continue };
         tracing::info!(component = %component.name, command, "building");
         let status = Command::new("sh")
             .args(["-c", command])
-            .current_dir(&source.folder)
+            .current_dir(folder)
+            .stdout(stdout())
             .status()
             .with_context(|| format!("cannot run the build command of `{}`", component.name))?;
         if !status.success() {
             bail!("the build command of `{}` failed ({status}): {command}", component.name);
         }
-        let made = source.folder.join(&component.source.value);
+        let made = folder.join(&component.source.value);
         if !made.is_file() {
             let (name, made) = (&component.name, made.display());
             bail!("the build command of `{name}` ended well, but its source {made} is not there: {command}");
         }
         built += 1;
     }
-    summary::built(built, app.components.len());
-    Ok(exit::OK)
+    Ok(built)
 }

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, anyhow};
 use mecha_primitives::name;
-use mecha_runtime::call::Services;
+use mecha_runtime::{call::Services, engine::Metering};
 use tokio::net::TcpListener;
 
 use super::{CacheArgs, exit};
@@ -40,6 +40,9 @@ pub struct Args {
     /// How long calls in flight may take to finish after SIGTERM, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     grace: u64,
+    /// Meter all calls: their fuel is logged and in /metrics, and limited only where the manifest says so
+    #[arg(long)]
+    meter: bool,
     /// Treat warnings about the app as errors
     #[arg(long)]
     strict: bool,
@@ -55,7 +58,9 @@ pub struct Args {
 
 /// Serves until a signal ends it.
 pub fn run(args: &Args) -> u8 {
-    let (source, loaded) = match super::app(&args.path, &args.cache, args.strict, args.json) {
+    let metering = if args.meter { Metering::Fuel } else { Metering::None };
+    let loaded = super::app_metered(&args.path, &args.cache, args.strict, args.json, metering);
+    let (source, loaded) = match loaded {
         Ok(app) => app,
         Err(code) => return code,
     };
@@ -84,7 +89,8 @@ pub fn run(args: &Args) -> u8 {
 async fn serve(args: &Args, source: &Source, loaded: Loaded) -> anyhow::Result<()> {
     more_files();
     let shutdown = Shutdown::at_signals().context("cannot listen to signals")?;
-    let metrics = Arc::new(Metrics::new());
+    let metrics = if args.meter { Metrics::new().telling_fuel() } else { Metrics::new() };
+    let metrics = Arc::new(metrics);
     let random = Arc::new(Randomness::from_system());
     let clock = Arc::new(SystemClock);
     let services = Arc::new(Services {

@@ -182,6 +182,8 @@ impl Switchboard {
             chain: chain.into(),
             cancel: caller.cancel.child_token(),
             unit: caller.unit.clone(),
+            // The callee's own limits hold, whatever route its caller was called by.
+            fuel: None,
         };
         Ok((occasion, permit))
     }

@@ -30,6 +30,8 @@ pub struct Held {
     pub keys: Option<Keys>,
     /// For the bodies of requests, which are held as well.
     pub room: Room,
+    /// Units of fuel for each call, in place of what the component's limits say.
+    pub fuel: Option<u64>,
 }
 
 impl Held {
@@ -50,7 +52,7 @@ impl Dispatcher {
         request: Request<impl Incoming>,
     ) -> Answer {
         if held.lets_stream(request.headers()) {
-            return self.http(target, request).await;
+            return self.http(target, held.fuel, request).await;
         }
         self.answered(target, held, request).await.unwrap_or_else(|refused| refused)
     }
@@ -80,7 +82,7 @@ impl Dispatcher {
         let permit = self.admission(target).await?;
         // From here on there are as many bodies as calls.
         drop(place);
-        let call = Calling { dispatcher: self, target, parts, body };
+        let call = Calling { dispatcher: self, target, fuel: held.fuel, parts, body };
         let answer = match held.atomic {
             true => call.atomic(key.as_ref(), permit).await,
             false => call.plain(key.as_ref(), permit).await,
@@ -93,6 +95,7 @@ impl Dispatcher {
 struct Calling<'a> {
     dispatcher: &'a Dispatcher,
     target: &'a Arc<Target>,
+    fuel: Option<u64>,
     parts: Parts,
     body: Bytes,
 }
@@ -114,7 +117,7 @@ impl Calling<'_> {
     ) -> Result<Response<Bytes>, Failure> {
         let frame = Recognized { key, version: self.version() };
         let call = |identity| self.run(identity);
-        let occasion = occasion(&self.parts.headers);
+        let occasion = occasion(&self.parts.headers, self.fuel);
         let ended = self.dispatcher.transact(self.target, occasion, permit, &frame, call).await?;
         Ok(ended.answer)
     }
@@ -125,7 +128,7 @@ impl Calling<'_> {
         key: Option<&Keyed<'_>>,
         permit: OwnedSemaphorePermit,
     ) -> Result<Response<Bytes>, Failure> {
-        let identity = self.dispatcher.identify(self.target, occasion(&self.parts.headers));
+        let identity = self.dispatcher.identify(self.target, occasion(&self.parts.headers, self.fuel));
         // What it was answered before is looked for in the call, so that it is counted and told as one.
         let call = async {
             if let Some(key) = key

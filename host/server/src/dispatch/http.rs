@@ -29,14 +29,20 @@ pub type Answer = Response<Either<GuestBody, Full<Bytes>>>;
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
 impl Dispatcher {
-    /// Calls a component with an HTTP request. Whatever happens, there is an answer.
-    pub async fn http(&self, target: &Arc<Target>, request: Request<impl Incoming>) -> Answer {
-        self.streamed(target, request).await.unwrap_or_else(|refused| refused)
+    /// Calls a component with an HTTP request, by a route with this limit of `fuel`. Whatever happens, there is an answer.
+    pub async fn http(
+        &self,
+        target: &Arc<Target>,
+        fuel: Option<u64>,
+        request: Request<impl Incoming>,
+    ) -> Answer {
+        self.streamed(target, fuel, request).await.unwrap_or_else(|refused| refused)
     }
 
     async fn streamed(
         &self,
         target: &Arc<Target>,
+        fuel: Option<u64>,
         request: Request<impl Incoming>,
     ) -> Result<Answer, Answer> {
         let limits = target.micrologic.limits();
@@ -51,7 +57,7 @@ impl Dispatcher {
         }
         let permit = self.admission(target).await?;
         let (mut parts, body) = request.into_parts();
-        let identity = self.identify(target, occasion(&parts.headers));
+        let identity = self.identify(target, occasion(&parts.headers, fuel));
         tell_trace(&mut parts.headers, &identity);
         let (body, too_large) = Bounded::new(body, limits.request_body);
         let call = identity.call.to_string();
@@ -90,12 +96,13 @@ impl Dispatcher {
     }
 }
 
-/// What is said of the call of a request with these headers.
-pub(super) fn occasion(headers: &HeaderMap) -> Occasion<'_> {
+/// What is said of the call of a request with these headers, by a route with this limit of `fuel`.
+pub(super) fn occasion(headers: &HeaderMap, fuel: Option<u64>) -> Occasion<'_> {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     Occasion {
         traceparent: text("traceparent").map(Cow::from),
         idempotency_key: text("idempotency-key").map(Arc::from),
+        fuel,
         ..Occasion::new(Trigger::Http)
     }
 }

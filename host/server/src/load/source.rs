@@ -29,7 +29,7 @@ pub(super) fn compile(
             return None;
         }
     };
-    let needed = if meta.limits.fuel.is_some() { Metering::Fuel } else { Metering::None };
+    let needed = if meta.limits_fuel() { Metering::Fuel } else { Metering::None };
     let metering = needed.max(options.metering);
     let progress = options.progress.begin(format!("compiling {}", meta.name));
     let compiled = Component::compile(engines, &bytes, metering, options.cache);

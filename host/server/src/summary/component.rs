@@ -1,7 +1,7 @@
 //! What one component was granted and denied.
 
 use mecha_manifest::{Access, Component as Meta, DirAccess, StoreKind};
-use mecha_runtime::component::Component;
+use mecha_runtime::{component::Component, engine::Metering};
 
 use super::{
     Rows, atomic, calls, events,
@@ -11,7 +11,8 @@ use crate::load::Loaded;
 
 pub(super) fn describe(rows: &mut Rows<'_>, loaded: &Loaded, meta: &Meta, component: &Component) {
     for found in &meta.routes {
-        rows.row("http", format_args!("{}{}", route(found), atomic::of_route(found)));
+        let fuel = found.fuel.map(|fuel| format!(", fuel {fuel}")).unwrap_or_default();
+        rows.row("http", format_args!("{}{}{fuel}", route(found), atomic::of_route(found)));
     }
     events::triggers(rows, loaded, meta);
     calls::callers(rows, meta);
@@ -33,7 +34,11 @@ pub(super) fn describe(rows: &mut Rows<'_>, loaded: &Loaded, meta: &Meta, compon
     }
     wasi(rows, meta, component);
     let limits = &meta.limits;
-    let fuel = limits.fuel.map(|fuel| format!(", fuel {fuel}")).unwrap_or_default();
+    let fuel = match limits.fuel {
+        Some(fuel) => format!(", fuel {fuel}"),
+        None if component.kind.metering == Metering::None => String::new(),
+        None => ", fuel metered".to_owned(),
+    };
     let (memory, wall, calls) = (size(limits.memory), limits.wall_time, limits.concurrency);
     rows.row("limits", format_args!("memory {memory}, wall time {wall:?}, concurrency {calls}{fuel}"));
     if let Some(note) = &component.note {

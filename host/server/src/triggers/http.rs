@@ -157,7 +157,7 @@ impl Http {
         tell_captures(&mut request, &found.captures);
         drop(live);
         let mut answer = match endpoint {
-            Endpoint::Component(target) => self.dispatcher.http(&target, request).await,
+            Endpoint::Component { target, fuel } => self.dispatcher.http(&target, fuel, request).await,
             Endpoint::Held(target, held) => self.dispatcher.http_held(&target, &held, request).await,
             Endpoint::Topic(ingress) => ingress.answer(request).await,
             Endpoint::Webhook(webhook) => webhook.answer(request).await,

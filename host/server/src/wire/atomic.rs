@@ -62,9 +62,9 @@ impl Wiring<'_> {
             None => None,
         };
         if !route.atomic && keys.is_none() {
-            return Ok(Endpoint::Component(target.clone()));
+            return Ok(Endpoint::Component { target: target.clone(), fuel: route.fuel });
         }
-        let held = Held { atomic: route.atomic, keys, room: Room::default() };
+        let held = Held { atomic: route.atomic, keys, room: Room::default(), fuel: route.fuel };
         Ok(Endpoint::Held(target.clone(), Arc::new(held)))
     }
 
