@@ -117,7 +117,7 @@ fn a_body_that_runs_out_of_fuel_breaks_off() {
     let whole = raw(10);
     assert!(whole.starts_with("HTTP/1.1 200") && whole.ends_with("\r\n0\r\n\r\n"), "{whole}");
     let broken = raw(1_000_000);
-    assert!(broken.starts_with("HTTP/1.1 200") && broken.contains("chunk 10\n"), "{broken:.500}");
+    assert!(broken.starts_with("HTTP/1.1 200") && broken.len() > whole.len(), "{broken}");
     assert!(!broken.ends_with("\r\n0\r\n\r\n"), "{} bytes", broken.len());
     until("it is counted", || ended(&app, "probe") == 1.0);
 }
@@ -176,7 +176,9 @@ fn who_calls_a_component_that_runs_out_of_fuel_is_told_and_goes_on() {
     assert!(answer.text().contains("`courier` ended with fuel"), "{}", answer.text());
     assert_eq!(front.called("courier", "size", &json!(3)), json!("xxx"));
     let ok = [label("component", "front"), label("outcome", "ok")];
-    assert_eq!(world.host.metric("mecha_calls_total", &[&ok[0], &ok[1]]), 2.0);
+    until("the caller's own calls are well", || {
+        world.host.metric("mecha_calls_total", &[&ok[0], &ok[1]]) == 2.0
+    });
 }
 
 #[test]
@@ -192,11 +194,11 @@ fn with_meter_every_call_is_told_and_none_is_limited() {
     _ = world.named("front").called("courier", "echo", &json!(1));
     for trigger in ["http", "event", "job", "input", "invoke"] {
         until("it is counted", || burned(&world.host, "courier", trigger) > 0.0);
-        let parts = ["fuel: call used", "component=courier", &label("trigger", trigger)];
-        let log = world.host.log();
-        let told = log.lines().find(|line| parts.iter().all(|part| line.contains(part)));
-        let one = told.unwrap_or_else(|| panic!("nothing of {parts:?} in {log}"));
-        assert!(one.contains(" fuel=") && one.contains(" memory="), "{one}");
+        let trigger = label("trigger", trigger);
+        let parts = ["fuel: call used", "component=courier", &trigger, " fuel=", " memory="];
+        until(&format!("a line has all of {parts:?}"), || {
+            world.host.log().lines().any(|line| parts.iter().all(|part| line.contains(part)))
+        });
     }
     assert!(burned(&world.host, "front", "http") > 0.0, "each component");
     let labels = [label("component", "courier"), label("trigger", "event")];
@@ -208,14 +210,13 @@ fn with_meter_every_call_is_told_and_none_is_limited() {
 #[test]
 fn with_meter_the_limits_of_the_manifest_hold() {
     let app = App::new(ROUTES);
-    let app = (Host::start(app.path(), &["--meter"]), app);
-    let client = app.0.client();
+    let metered = Host::start(app.path(), &["--meter"]);
+    let client = metered.client();
     assert_eq!(client.get("/loop").status, 503);
     assert_eq!(client.get("/compute?steps=1000000").status, 200, "more than that route may");
     assert_eq!(host(client, "hello", "/").status, 200);
-    let few = burned(&app.0, "hello", "http");
-    assert!(few > 0.0 && few < 1e6, "{few}");
-    app.0.wait_for_log("component=hello");
-    let line = format!("{} fuel=3000000 ", label("trigger", "http"));
-    assert!(app.0.log().contains(&line), "all that it was given: {}", app.0.log());
+    until("it is counted", || burned(&metered, "hello", "http") > 0.0);
+    assert!(burned(&metered, "hello", "http") < 1e6);
+    // All that it was given.
+    metered.wait_for_log(&format!("{} fuel=3000000 ", label("trigger", "http")));
 }

@@ -21,6 +21,7 @@
 //! | [`fuel`] | where the fuel goes: recordings, tolerance, profiles |
 //! | [`seen`] | what a case left behind |
 //! | [`verdict`] | what became of it |
+//! | [`measure`], [`sampler`], [`stack`] | what it used, beside what is recorded, and where |
 //! | [`report`] | what people and machines are told |
 //! | [`watch`] | when to run again |
 
@@ -31,15 +32,18 @@ pub mod clock;
 pub mod component;
 pub mod effects;
 pub mod expect;
+pub mod fuel;
 pub mod given;
 pub mod look;
+pub mod measure;
 pub mod outside;
 pub mod plan;
 pub mod recorder;
 pub mod report;
 pub mod run;
-pub mod fuel;
+pub mod sampler;
 pub mod seen;
+pub mod stack;
 pub mod suites;
 pub mod trial;
 pub mod verdict;

@@ -4,6 +4,7 @@
 
 use std::{
     any::Any,
+    collections::BTreeSet,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -27,6 +28,15 @@ use super::{
 /// Runs one case; called from several threads.
 pub trait Runner: Sync {
     fn run(&self, suite: &Suite, case: &Case) -> Tried;
+
+    /// All have been run. `exist` are the names, as a recording has them, of all cases that there are. Gives what there is to
+    /// say.
+    ///
+    /// # Errors
+    /// If something cannot be written.
+    fn finish(&self, _exist: &BTreeSet<String>) -> anyhow::Result<Vec<String>> {
+        Ok(vec![])
+    }
 }
 
 /// How to run.

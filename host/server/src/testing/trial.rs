@@ -1,6 +1,6 @@
 //! Tries cases: runs each, and says what became of it.
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 use mecha_manifest::{
     self as manifest,
@@ -12,10 +12,14 @@ use super::{
     bench::Bench,
     case::{self, Glance, How, Run},
     expect,
+    fuel::profile::profile,
+    measure::{Measure, Said},
     plan::Plan,
     report::words,
     run::Runner,
+    sampler::Stretch,
     seen::{Call, End, Seen},
+    stack,
     verdict::{Limit, Tried, Verdict},
 };
 use crate::summary;
@@ -23,17 +27,25 @@ use crate::summary;
 /// Runs cases of an app.
 pub struct Trial {
     pub bench: Bench,
+    pub measure: Measure,
 }
 
 impl Runner for Trial {
     fn run(&self, suite: &Suite, case: &Case) -> Tried {
         let began = began();
-        let (verdict, seen, usage) = match case::run(&self.bench, case, how(case)) {
-            Ok(run) => (self.judge(case, &run), run.seen, run.usage),
-            Err(error) => (Verdict::Broken(format!("{error:#}")), Seen::default(), Default::default()),
-        };
         let (file, name) = (suite.file.clone(), case.name.clone());
-        Tried { file, case: name, at: case.at, verdict, seen, usage, notes: vec![], took: began.elapsed() }
+        let (verdict, seen, usage, notes) = match case::run(&self.bench, case, how(case)) {
+            Ok(run) => {
+                let (verdict, notes) = self.tried(suite, case, &run);
+                (verdict, run.seen, run.usage, notes)
+            }
+            Err(error) => (broken(&error), Seen::default(), Default::default(), vec![]),
+        };
+        Tried { file, case: name, at: case.at, verdict, seen, usage, notes, took: began.elapsed() }
+    }
+
+    fn finish(&self, exist: &BTreeSet<String>) -> anyhow::Result<Vec<String>> {
+        self.measure.finish(exist)
     }
 }
 
@@ -44,6 +56,19 @@ pub fn how(case: &Case) -> How {
 }
 
 impl Trial {
+    /// What became of a case that ran, and what else is to be said of it.
+    fn tried(&self, suite: &Suite, case: &Case, run: &Run) -> (Verdict, Vec<String>) {
+        let verdict = self.judge(case, run);
+        if !matches!(verdict, Verdict::Passed) {
+            return (verdict, vec![]);
+        }
+        match self.measure.look(&self.bench, suite, case, run) {
+            Ok(Said { wrong: Some(why), .. }) => (Verdict::Fuel(why), vec![]),
+            Ok(Said { note, .. }) => (Verdict::Passed, note.into_iter().collect()),
+            Err(error) => (broken(&error), vec![]),
+        }
+    }
+
     fn judge(&self, case: &Case, run: &Run) -> Verdict {
         if !run.unanswered.is_empty() {
             return Verdict::Broken(run.unanswered.join("\n"));
@@ -57,7 +82,7 @@ impl Trial {
         let expected = case::expectations(case).map(|(_, expected)| expected).chain([&case.then]);
         if !expected.into_iter().any(says_faults) {
             if let Some((index, _)) = case::failures(&run.seen).find(|(_, call)| is_limit(call)) {
-                return Verdict::Limit(self.limit(&run.seen, index));
+                return Verdict::Limit(self.limit(case, &run.seen, index));
             }
             mismatches.extend(expect::unexpected_faults(&case.then, &run.seen, case.at));
         }
@@ -69,18 +94,41 @@ impl Trial {
     }
 
     /// What a call was doing when a limit ended it.
-    fn limit(&self, seen: &Seen, index: usize) -> Limit {
+    fn limit(&self, case: &Case, seen: &Seen, index: usize) -> Limit {
         let call = &seen.calls[index];
         let End::Failed(kind, detail) = &call.end else {
             unreachable!("only calls that failed have hit a limit")
         };
         let limits = self.bench.loaded.app.components.iter().find(|meta| meta.name == call.component);
         let limit = limits.map(|meta| limited(*kind, &meta.limits)).unwrap_or_default();
-        let stack = detail.lines().skip(1).take(10).map(str::to_owned).collect();
-        let top = vec![];
+        let frames = stack::telling(stack::frames(call.component.as_str(), detail));
+        let stack = frames.into_iter().map(|frame| frame.function).collect();
+        let top = match kind {
+            Kind::Fuel => self.top(case, seen, index),
+            _ => vec![],
+        };
         Limit { component: call.component.clone(), kind: *kind, limit, stack, top }
     }
 }
+
+impl Trial {
+    /// The functions that used most of a call's fuel, as far as it is looked at.
+    fn top(&self, case: &Case, seen: &Seen, index: usize) -> Vec<(String, u64)> {
+        let call = std::slice::from_ref(&seen.calls[index]);
+        let stretch = Stretch::new(&self.bench, case, call).beginning_at(index).up_to(LOOKED_AT);
+        let functions = profile(&stretch, SAMPLES).by_function().functions;
+        let mut own: Vec<_> = functions.into_values().flatten().collect();
+        own.sort_by(|(a, more), (b, less)| less.cmp(more).then_with(|| a.cmp(b)));
+        own.truncate(NAMED);
+        own
+    }
+}
+
+/// Fuel of a call that is looked at for the functions that used most: enough to see a loop.
+const LOOKED_AT: u64 = 50_000_000;
+const SAMPLES: usize = 60;
+/// Functions that are named.
+const NAMED: usize = 5;
 
 /// What a call was limited to.
 fn limited(kind: Kind, limits: &manifest::Limits) -> String {
@@ -93,6 +141,10 @@ fn limited(kind: Kind, limits: &manifest::Limits) -> String {
         Kind::Answer => format!("an answer of {}", summary::size(limits.held_body)),
         _ => String::new(),
     }
+}
+
+fn broken(error: &anyhow::Error) -> Verdict {
+    Verdict::Broken(format!("{error:#}"))
 }
 
 fn says_faults(expected: &Expected) -> bool {

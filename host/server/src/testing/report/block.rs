@@ -32,8 +32,11 @@ pub fn why(tried: &Tried) -> String {
     match &tried.verdict {
         Verdict::Passed => return text,
         Verdict::Failed(mismatches) => {
-            for mismatch in mismatches.iter().take(MISMATCHES) {
-                self::mismatch(&mut text, mismatch, tried);
+            for (index, mismatch) in mismatches.iter().take(MISMATCHES).enumerate() {
+                // What led to several at once is said with the last of them.
+                let next = mismatches.get(index + 1).filter(|_| index + 1 < MISMATCHES);
+                let is_said = next.is_none_or(|next| next.steps != mismatch.steps);
+                self::mismatch(&mut text, mismatch, tried, is_said);
             }
             if let Some(more) = mismatches.len().checked_sub(MISMATCHES).filter(|more| *more > 0) {
                 _ = writeln!(text, "  and {} more", number(more as u64));
@@ -100,12 +103,14 @@ pub fn usage(usage: &Usage) -> String {
     format!("fuel {}, memory {}, {calls}", number(usage.fuel), size(usage.memory))
 }
 
-fn mismatch(text: &mut String, mismatch: &Mismatch, tried: &Tried) {
+fn mismatch(text: &mut String, mismatch: &Mismatch, tried: &Tried, with_steps: bool) {
     let Mismatch { at, what, expected, found, steps } = mismatch;
     _ = writeln!(text, "  {}  at {}:{at}", plain(what), tried.file);
     value(text, "expected", expected);
     value(text, "found   ", found);
-    self::steps(text, "    host calls that led there\n", "      ", &tried.seen, steps, STEPS);
+    if with_steps {
+        self::steps(text, "    host calls that led there\n", "      ", &tried.seen, steps, STEPS);
+    }
 }
 
 /// On the line of its label, or below it if it has several.
