@@ -49,8 +49,10 @@ mod tests;
 mod within;
 mod words;
 
-#[allow(unused_imports, reason = "who runs cases comes next")]
-pub use self::{shown::shown, within::bounds};
+pub use self::{
+    shown::{shown, steps},
+    within::bounds,
+};
 
 /// All that is not as expected, in the order of a test file's keys. `replies` are those of the steps until now.
 #[must_use]
