@@ -9,6 +9,7 @@ use mecha_runtime::{
     micrologic::{Linked, Micrologic},
 };
 
+use super::component::TestComponent;
 use crate::{
     files::{Kind, Source},
     load::{self, Loaded, Report},
@@ -21,6 +22,8 @@ pub struct Bench {
     pub loaded: Loaded,
     /// Components that are linked to nothing but the host.
     pub linked: Vec<Option<Linked>>,
+    /// Test components of the app.
+    pub tests: Vec<TestComponent>,
     /// Nobody looks at it, and it takes long to make.
     pub metrics: Arc<Metrics>,
     manifest: Option<(String, String)>,
@@ -70,7 +73,13 @@ impl Bench {
             Kind::Manifest { file, text } => Some((file.clone(), text.clone())),
             Kind::Component { .. } => None,
         };
-        Ok(Self { loaded, linked, metrics: Arc::new(Metrics::new()), manifest })
+        Ok(Self { loaded, linked, tests: vec![], metrics: Arc::new(Metrics::new()), manifest })
+    }
+
+    /// The test component that is this file, if it is one.
+    #[must_use]
+    pub fn test(&self, file: &str) -> Option<&TestComponent> {
+        self.tests.iter().find(|test| test.file == file)
     }
 
     /// The app as a case has it, if that is another than the manifest's.

@@ -11,8 +11,10 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use cap_std::{ambient_authority, fs::Dir};
-use mecha_manifest as manifest;
+use mecha_manifest::{
+    self as manifest,
+    suite::{Bounds, Case, Expected, Suite},
+};
 use mecha_primitives::{clock::Clock, identity::Identity, name};
 use mecha_runtime::{
     cache::Cache,
@@ -30,7 +32,9 @@ use super::{
     bench::{Bench, FUEL},
     case::Run,
     component::driver::Drive,
+    plan::Plan,
     seen::{Line, Seen},
+    suites::{self, FOLDER, shown},
     verdict::Usage,
 };
 use crate::{
@@ -55,8 +59,6 @@ pub struct TestComponent {
     linked: Linked,
 }
 
-/// The folder of tests, beside the manifest.
-const FOLDER: &str = "tests";
 /// Linear memory that a test may use.
 const MEMORY: u64 = 256 << 20;
 /// Test components that run at the same time.
@@ -80,16 +82,24 @@ pub(super) const EACH: u64 = 4 << 10;
 /// # Errors
 /// If one cannot be read, or is no test component.
 pub fn find(source: &Source, cache: Option<&Cache>) -> anyhow::Result<Vec<TestComponent>> {
-    let folder = source.folder.join(FOLDER);
-    let files = match list(&folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
-        files => files.with_context(|| format!("cannot read the folder {}", shown(&folder)))?,
-    };
+    let files = files(&source.folder)?;
     if files.is_empty() {
         return Ok(vec![]);
     }
     let engines = Engines::new(Settings { slots: SLOTS, memory: MEMORY })?;
     files.iter().map(|path| TestComponent::new(path, &engines, cache)).collect()
+}
+
+/// The files that are test components of the app in this folder.
+///
+/// # Errors
+/// If they cannot be listed.
+pub fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let folder = folder.join(FOLDER);
+    match suites::list(&folder, is_test) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(vec![]),
+        files => files.with_context(|| format!("cannot read the folder {}", shown(&folder))),
+    }
 }
 
 /// Whether this is the name of a test component.
@@ -98,23 +108,6 @@ pub fn is_test(path: &Path) -> bool {
     let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
     let is_component = path.extension().is_some_and(|extension| extension == "wasm" || extension == "wat");
     is_component && !is_hidden
-}
-
-fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files = vec![];
-    for entry in Dir::open_ambient_dir(folder, ambient_authority())?.entries()? {
-        let path = folder.join(entry?.file_name());
-        if is_test(&path) && !path.is_dir() {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// A path as the user would write it.
-fn shown(path: &Path) -> String {
-    path.strip_prefix(".").unwrap_or(path).display().to_string()
 }
 
 impl TestComponent {
@@ -159,15 +152,23 @@ impl TestComponent {
         Ok(cases)
     }
 
+    /// Its cases as those of a file: they have no steps, for the component takes them.
+    ///
+    /// # Errors
+    /// As of [`cases`](Self::cases).
+    pub fn suite(&self) -> anyhow::Result<Suite> {
+        Ok(Suite { file: self.file.clone(), cases: self.cases()?.into_iter().map(case_of).collect() })
+    }
+
     /// Runs one case: the inner error says why it has failed. The same case on the same components always runs alike.
     ///
     /// # Errors
     /// If it cannot be run to its end, whatever its test says.
-    pub fn run(&self, bench: &Bench, case: &str) -> anyhow::Result<(Run, Result<(), String>)> {
+    pub fn run(&self, bench: &Bench, case: &str, plan: Plan) -> anyhow::Result<(Run, Result<(), String>)> {
         let lines = Arc::new(Lines::default());
         runtime()?.block_on(async {
             let time = Arc::new(Followed::new());
-            let (drive, mut stage) = Drive::new(bench, time.clone())?;
+            let (drive, mut stage) = Drive::new(bench, plan, time.clone())?;
             let driver = drive.clone() as Arc<dyn Driver>;
             let (test, identity) = self.made(&bench.loaded.app.name, &time, &lines, Some(driver));
             let ended = tokio::select! {
@@ -218,6 +219,18 @@ impl TestComponent {
         let deadline = time.now() + LONGEST;
         let (tenant, app) = (name::Tenant::default(), app.clone());
         (test, Arc::new(Identity::new(tenant, app, self.name.clone(), call, deadline)))
+    }
+}
+
+/// A case by its name, in a world that begins by the defaults.
+fn case_of(name: String) -> Case {
+    Case {
+        name,
+        at: answers::NOWHERE,
+        given: answers::defaults(),
+        when: vec![],
+        then: Expected::default(),
+        within: Bounds::default(),
     }
 }
 

@@ -16,8 +16,23 @@ use mecha_runtime::imports::test::{
 use super::{names, time};
 use crate::testing::{outside, recorder::class, seen::Reply};
 
-/// No place in a file: a component's cases are not written in one.
-pub const NOWHERE: Span = Span { line: 1, column: 1 };
+/// No place in a file: a component's cases are on no line of it.
+pub const NOWHERE: Span = Span { line: 0, column: 0 };
+
+/// How a world begins of which nothing is said.
+pub fn defaults() -> suite::Given {
+    suite::Given {
+        clock: time::BEGIN,
+        seed: 0,
+        state: vec![],
+        env: vec![],
+        secrets: vec![],
+        outputs: vec![],
+        upstream: vec![],
+        callees: vec![],
+        faults: vec![],
+    }
+}
 
 pub fn given(app: &mecha_manifest::App, meant: Given) -> Told<suite::Given> {
     let mut env: Vec<(_, Vec<_>)> = vec![];
@@ -29,13 +44,10 @@ pub fn given(app: &mecha_manifest::App, meant: Given) -> Told<suite::Given> {
     Ok(suite::Given {
         clock: meant.clock_ms.map_or(time::BEGIN, mecha_primitives::clock::Timestamp),
         seed: meant.seed.unwrap_or_default(),
-        state: vec![],
         env,
         secrets: meant.secrets,
-        outputs: vec![],
-        upstream: vec![],
         callees: callees.collect::<Told<_>>()?,
-        faults: vec![],
+        ..defaults()
     })
 }
 

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 use mecha_manifest::{
     App, StoreKind,
-    suite::{self, Action, Bounds, Case, Data, Expected, StoreRef},
+    suite::{self, Action, Case, Data, StoreRef},
 };
 use mecha_primitives::{
     commit::{self, Batch, Change, Engine, Record, Version},
@@ -27,7 +27,7 @@ use mecha_runtime::imports::test::{
 };
 use tokio::sync::{Mutex as Turn, mpsc, oneshot};
 
-use super::{EACH, GIVEN, LONGEST, answers, names, time::Followed};
+use super::{EACH, GIVEN, LONGEST, answers, case_of, names, time::Followed};
 use crate::testing::{
     act::STEPS,
     bench::Bench,
@@ -85,14 +85,7 @@ impl Stage {
     pub async fn make_worlds(&mut self, bench: &Bench) -> Infallible {
         while let Some((given, reply)) = self.wanted.recv().await {
             let now = given.clock;
-            let case = Case {
-                name: String::new(),
-                at: answers::NOWHERE,
-                given: *given,
-                when: vec![],
-                then: Expected::default(),
-                within: Bounds::default(),
-            };
+            let case = Case { given: *given, ..case_of(String::new()) };
             // Nobody waits any more: the test is over.
             _ = reply.send(World::new(bench, &case, &self.around, now, 0).await);
         }
@@ -103,8 +96,8 @@ impl Stage {
 const RESTLESS: &str = "the app comes to no end: a component publishes what it is subscribed to, or is tried again without a pause";
 
 impl Drive {
-    pub fn new(bench: &Bench, time: Arc<Followed>) -> anyhow::Result<(Arc<Self>, Stage)> {
-        let around = Around::new(bench, Plan::default(), None)?;
+    pub fn new(bench: &Bench, plan: Plan, time: Arc<Followed>) -> anyhow::Result<(Arc<Self>, Stage)> {
+        let around = Around::new(bench, plan, None)?;
         let (stage, wanted) = mpsc::channel(1);
         let drive = Self {
             app: Arc::new(bench.loaded.app.clone()),
@@ -167,11 +160,7 @@ impl Drive {
         if let Some(world) = &*world {
             return Ok(world.clone());
         }
-        let given = answers::given(
-            &self.app,
-            Given { clock_ms: None, seed: None, env: vec![], secrets: vec![], callees: vec![] },
-        )?;
-        Ok(world.insert(self.make(given).await?).clone())
+        Ok(world.insert(self.make(answers::defaults()).await?).clone())
     }
 
     async fn make(&self, given: suite::Given) -> Told<Arc<World>> {

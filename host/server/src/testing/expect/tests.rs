@@ -388,7 +388,12 @@ fn a_call_without_an_answer_is_told_unless_it_is_expected() {
     let mut seen = seen(&[("state.get", "carts/7"), ("state.set", "carts/7")]);
     (seen.steps[1].call, seen.steps[1].outcome) = (1, Some("unavailable"));
     seen.calls.push(Call { id: CallId(2), ..call("web", Trigger::Invoke) });
-    seen.calls[1].end = End::Failed(Kind::Trap, Arc::from("error while executing at wasm backtrace:\n    0: 0x2a - web.wasm!web::handle\n\nCaused by:\n    wasm trap: unreachable\n"));
+    seen.calls[1].end = End::Failed(
+        Kind::Trap,
+        Arc::from(
+            "error while executing at wasm backtrace:\n    0: 0x2a - web.wasm!web::handle\n\nCaused by:\n    wasm trap: unreachable\n",
+        ),
+    );
     let expected = Expected::default();
     let golden = "  faults  at tests/a.yaml:7:5
     expected  an answer from each call; or, if none is meant, `faults` says so
