@@ -13,6 +13,8 @@
 //! | [`look`] | how it is looked at |
 //! | [`recorder`] | who stands at its gate |
 //! | [`plan`] | what is to go wrong |
+//! | [`finders`] | what goes wrong if something else does |
+//! | [`storage`] | the database, on a simulated disk |
 //! | [`effects`] | which operations change something |
 //! | [`trial`] | a case, tried and judged |
 //! | [`case`] | a case from its beginning to its end |
@@ -32,6 +34,7 @@ pub mod clock;
 pub mod component;
 pub mod effects;
 pub mod expect;
+pub mod finders;
 pub mod fuel;
 pub mod given;
 pub mod look;
@@ -44,6 +47,7 @@ pub mod run;
 pub mod sampler;
 pub mod seen;
 pub mod stack;
+pub mod storage;
 pub mod suites;
 pub mod trial;
 pub mod verdict;

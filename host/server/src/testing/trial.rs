@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Instant};
 
 use mecha_manifest::{
     self as manifest,
-    suite::{Case, Expected, Suite},
+    suite::{Case, Expected, Fault, Strike, Suite},
 };
 use mecha_runtime::fault::Kind;
 
@@ -19,7 +19,7 @@ use super::{
     run::Runner,
     sampler::Stretch,
     seen::{Call, End, Seen},
-    stack,
+    stack, storage,
     verdict::{Limit, Tried, Verdict},
 };
 use crate::summary;
@@ -57,7 +57,9 @@ impl Runner for Trial {
 /// How a case is run by itself: over a disk if its host is to crash.
 #[must_use]
 pub fn how(case: &Case) -> How {
-    How { plan: Plan::new(&case.given.faults, None), ..How::default() }
+    let crashes = |fault: &Fault| matches!(fault.strike, Strike::CrashBefore | Strike::CrashAfter);
+    let storage = case.given.faults.iter().any(crashes).then(|| storage::simulated(case.given.seed));
+    How { plan: Plan::new(&case.given.faults, None), storage, ..How::default() }
 }
 
 impl Trial {

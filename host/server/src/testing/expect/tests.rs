@@ -338,6 +338,7 @@ fn jobs_outputs_requests_and_callees_are_lists_as_well() {
         method: "quote".into(),
         data: of(b"{\"item\":\"lamp\"}"),
         answered: true,
+        idempotency_key: None,
     }];
     assert_eq!(compare(&expected, &seen, &[]), []);
 
