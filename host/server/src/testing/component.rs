@@ -6,7 +6,7 @@
 use std::{
     fmt, io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -22,8 +22,6 @@ use mecha_runtime::{
     component::Component,
     engine::{Engines, Metering, Settings},
     exports,
-    fault::{Fault, Kind},
-    gate::{Observer, Used},
     imports::test::Driver,
     micrologic::{Linked, Micrologic},
 };
@@ -31,7 +29,6 @@ use mecha_runtime::{
 use super::{
     bench::{Bench, FUEL},
     case::Run,
-    component::driver::Drive,
     plan::Plan,
     seen::{Line, Seen},
     suites::{self, FOLDER, shown},
@@ -45,9 +42,13 @@ use crate::{
 
 mod answers;
 mod driver;
+mod ended;
 mod names;
+mod printed;
 mod time;
 
+use driver::Drive;
+use printed::Printed;
 use time::Followed;
 
 /// A component that tests an app.
@@ -70,8 +71,6 @@ const NAME: usize = 200;
 const SEED: u64 = u64::MAX;
 /// How long a case may take by its own clock: ten years. What ends a test that does not end is its fuel.
 pub(super) const LONGEST: Duration = Duration::from_secs(3653 * 24 * 3600);
-/// Bytes of lines of a test that are kept.
-const LINES: usize = 64 << 10;
 /// Bytes that a test may put into its world. What it sends is the app's to limit.
 pub(super) const GIVEN: u64 = 64 << 20;
 /// What each thing counts beside its bytes.
@@ -134,13 +133,13 @@ impl TestComponent {
     /// # Errors
     /// If it does not say, or says what cannot be.
     pub fn cases(&self) -> anyhow::Result<Vec<String>> {
-        let lines = Arc::new(Lines::default());
+        let lines = Arc::new(Printed::default());
         let asked = runtime()?.block_on(async {
             let time = Arc::new(Followed::new());
             let (test, identity) = self.made(&name::App::fallback(), &time, &lines, None);
             exports::test::cases(&test, identity).await
         });
-        let cases = asked.map_err(|fault| anyhow::anyhow!(told(&fault, &lines)));
+        let cases = asked.map_err(|fault| anyhow::anyhow!(ended::told(&fault, &lines.errors())));
         let cases = cases.with_context(|| format!("{} does not say which cases it has", self.file))?;
         ensure!(!cases.is_empty(), "{} has no cases", self.file);
         ensure!(cases.len() <= CASES, "{} has more than {CASES} cases", self.file);
@@ -165,7 +164,7 @@ impl TestComponent {
     /// # Errors
     /// If it cannot be run to its end, whatever its test says.
     pub fn run(&self, bench: &Bench, case: &str, plan: Plan) -> anyhow::Result<(Run, Result<(), String>)> {
-        let lines = Arc::new(Lines::default());
+        let lines = Arc::new(Printed::default());
         runtime()?.block_on(async {
             let time = Arc::new(Followed::new());
             let (drive, mut stage) = Drive::new(bench, plan, time.clone())?;
@@ -179,7 +178,7 @@ impl TestComponent {
             let verdict = match (drive.failed(), ended) {
                 (Some(why), _) => Err(why),
                 (None, Ok(verdict)) => verdict,
-                (None, Err(fault)) => Err(told(&fault, &lines)),
+                (None, Err(fault)) => Err(ended::told(&fault, &lines.errors())),
             };
             let (seen, usage, waited) = drive.end().await?;
             let mut run = run_of(seen, usage, waited, drive.unanswered());
@@ -199,7 +198,7 @@ impl TestComponent {
         &self,
         app: &name::App,
         time: &Arc<Followed>,
-        lines: &Arc<Lines>,
+        lines: &Arc<Printed>,
         driver: Option<Arc<dyn Driver>>,
     ) -> (Micrologic, Arc<Identity>) {
         let random = Arc::new(Randomness::from_seed(SEED));
@@ -241,52 +240,6 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 
 fn run_of(seen: Seen, usage: Usage, waited: Duration, unanswered: Vec<String>) -> Run {
     Run { seen, replies: vec![], glances: vec![], usage, waited, unanswered, crashes: 0 }
-}
-
-/// What ended a test in the middle, as its author wants to read it.
-fn told(fault: &Fault, lines: &Lines) -> String {
-    match fault.kind {
-        Kind::Fuel => format!("the test itself used up its {FUEL} fuel: does it come to an end?"),
-        Kind::Memory => format!("the test itself needs more than {} MiB of memory", MEMORY >> 20),
-        Kind::Deadline => "the test waits for more than ten years".to_owned(),
-        _ => match lines.errors() {
-            said if said.trim().is_empty() => format!("the test ended in the middle: {fault}"),
-            said => said,
-        },
-    }
-}
-
-/// What a test prints.
-#[derive(Debug, Default)]
-struct Lines(Mutex<(Vec<(&'static str, String)>, usize)>);
-
-impl Lines {
-    fn take(&self) -> Vec<(&'static str, String)> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).0)
-    }
-
-    /// What was printed to `stderr`.
-    fn errors(&self) -> String {
-        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let said = lines.0.iter().filter(|(stream, _)| *stream == "stderr");
-        said.map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("\n")
-    }
-}
-
-impl Observer for Lines {
-    fn operated(&self, _: &Identity, _: (&'static str, &'static str), _: &'static str, _: Duration) {}
-
-    fn dropped_output(&self, _: &Identity, _: u64) {}
-
-    fn printed(&self, _: &Identity, stream: &'static str, line: &str) {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.1 = lines.1.saturating_add(line.len() + 1);
-        if lines.1 <= LINES {
-            lines.0.push((stream, line.to_owned()));
-        }
-    }
-
-    fn ended(&self, _: &Identity, _: Used) {}
 }
 
 impl fmt::Debug for TestComponent {

@@ -204,3 +204,40 @@ pub fn fault(app: &mecha_manifest::App, meant: Disturbance) -> Told<suite::Fault
 
 /// What passes the gate.
 const PRIMITIVES: &[&str] = &["state", "pubsub", "bindings", "invoke", "jobs", "http"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALWAYS: Timing = Timing { times: None, after_ms: 0 };
+
+    #[test]
+    fn an_error_is_of_a_class_and_a_fault_of_a_kind() {
+        let refused = |kind: &str| Err(AnswerError::Refused((kind.to_owned(), "no".to_owned())));
+        let class = |name: &str| Err(AnswerError::Class(name.to_owned()));
+        assert!(output(None, class("unavailable"), ALWAYS).is_ok());
+        assert!(output(None, refused("E-17"), ALWAYS).is_ok());
+        assert!(callee(None, refused("not-found"), ALWAYS).is_ok());
+        let wrong = output(None, class("unavailble"), ALWAYS).unwrap_err();
+        assert!(wrong.starts_with("`unavailble` is no class of errors"), "{wrong}");
+        let wrong = callee(None, refused("E-17"), ALWAYS).unwrap_err();
+        assert!(wrong.starts_with("a fault is not of the kind `E-17`, but one of "), "{wrong}");
+    }
+
+    #[test]
+    fn what_goes_wrong_is_an_operation_of_a_primitive() {
+        let app = mecha_manifest::App::new(mecha_primitives::name::App::fallback(), vec![]);
+        let fault = |operation: &str, nth, class: &str| {
+            let (operation, strike) = (operation.to_owned(), Strike::Fail(class.to_owned()));
+            super::fault(&app, Disturbance { operation, component: None, nth, strike })
+                .map(|fault| fault.operation)
+        };
+        assert_eq!(fault("state.*", Some(1), "busy").as_deref(), Ok("state.*"));
+        for (operation, nth, class) in
+            [("state", None, "busy"), ("stat.set", None, "busy"), ("state.set", Some(0), "busy")]
+        {
+            assert!(fault(operation, nth, class).is_err(), "{operation} {nth:?}");
+        }
+        assert!(fault("state.set", None, "nonsense").is_err());
+    }
+}

@@ -27,7 +27,7 @@ use mecha_runtime::imports::test::{
 };
 use tokio::sync::{Mutex as Turn, mpsc, oneshot};
 
-use super::{EACH, GIVEN, LONGEST, answers, case_of, names, time::Followed};
+use super::{EACH, GIVEN, LONGEST, answers, case_of, ended, names, time::Followed};
 use crate::testing::{
     act::STEPS,
     bench::Bench,
@@ -145,11 +145,11 @@ impl Drive {
         if let Some(lacking) = run.unanswered.first() {
             return Err(lacking.clone());
         }
-        match failures(&run.seen).nth(self.noted().failures) {
-            Some((_, seen::Call { component, end: End::Failed(kind, detail), .. })) => Err(format!(
-                "a call of `{component}` ended without an answer, and the test did not ask for `failures`: {}: {detail}",
-                kind.as_str()
-            )),
+        let told = self.noted().failures;
+        match failures(&run.seen).nth(told) {
+            Some((_, call @ seen::Call { end: End::Failed(kind, detail), .. })) => {
+                Err(ended::unexpected(call, *kind, detail))
+            }
             _ => Ok(()),
         }
     }
