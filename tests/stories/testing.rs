@@ -53,9 +53,9 @@ components:
   work: { source: work.wat, http: [/] }
 ";
 
-/// `mecha-host test` of an app.
+/// `mecha-host test .` in an app's folder.
 fn test(app: &App, args: &[&str]) -> Output {
-    output(mecha(&["test"]).arg(app.path()).args(args).current_dir(app.path()))
+    output(mecha(&["test", "."]).args(args).current_dir(app.path()))
 }
 
 /// Runs tests that all pass.
