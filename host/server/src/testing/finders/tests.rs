@@ -203,7 +203,7 @@ output pay: post 5 happened 2 times instead of once
   at last the client is told 200
 
 Again: --replay crash:5
-What would help: with `atomic: true` on component `plain` this cannot happen (tried: 5 crashes, none lost or doubled anything)
+What would help: with `atomic: true` on component `plain` this cannot happen (tried: 4 crashes, none lost or doubled anything)
 ";
     assert_eq!(shown(&found), expected);
 
