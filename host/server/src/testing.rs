@@ -13,6 +13,7 @@
 //! | [`look`] | how it is looked at |
 //! | [`recorder`] | who stands at its gate |
 //! | [`plan`] | what is to go wrong |
+//! | [`finders`] | what goes wrong if something else does |
 //! | [`effects`] | which operations change something |
 //! | [`case`] | a case from its beginning to its end |
 //! | [`seen`] | what a case left behind |
@@ -25,6 +26,7 @@ pub mod bench;
 pub mod case;
 pub mod clock;
 pub mod effects;
+pub mod finders;
 pub mod given;
 pub mod look;
 pub mod outside;

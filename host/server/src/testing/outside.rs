@@ -243,7 +243,7 @@ impl Invoker for DoubledCallee {
         _: &Arc<Identity>,
         target: &name::Component,
         request: invoke::Request,
-        _: invoke::Options,
+        options: invoke::Options,
     ) -> Result<invoke::Response, invoke::Error> {
         let fits =
             |answer: &CalleeAnswer| answer.method.as_ref().is_none_or(|method| *method == request.method);
@@ -265,6 +265,7 @@ impl Invoker for DoubledCallee {
             component: target.clone(),
             method: request.method,
             data: request.data,
+            idempotency_key: options.idempotency_key,
             answered: answer.is_ok(),
         });
         answer

@@ -69,6 +69,7 @@ pub struct CalleeCall {
     pub component: name::Component,
     pub method: String,
     pub data: Bytes,
+    pub idempotency_key: Option<String>,
     pub answered: bool,
 }
 
