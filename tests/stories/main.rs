@@ -12,6 +12,7 @@ mod components;
 mod docs;
 mod events;
 mod examples;
+mod fuel;
 mod hostile;
 mod http;
 mod idempotency;

@@ -1,4 +1,4 @@
-//! The manifest: text in, an app or *all* its errors out.
+//! The manifest, and tests of what it describes: text in, an app, tests or *all* their errors out.
 //!
 //! A manifest goes through three stages. `tree` turns the text into nodes that know their place and
 //! refuses what is not YAML. The readers (`component`, `store`, `topics`, …) turn nodes into the
@@ -6,6 +6,8 @@
 //! then compares what no single reader sees: routes of different components, grants and stores, and by way of
 //! `flow`, `dead_letters`, `invoke` and `outputs` where events and calls go, and by way of `commits` what an atomic call
 //! can do in one commit.
+//!
+//! A test file goes the same way, with the app at hand: [`suite::load`].
 //!
 //! This crate does no I/O. Whether a file exists is the caller's business, and secrets come in by way of
 //! [`Secrets`]. What the caller finds out later (an import without a grant, a missing file) it reports as a
@@ -61,7 +63,7 @@ pub use host::HostPattern;
 pub use path::{PathPattern, Segment, Tail};
 pub use pattern::{FilePattern, TypePattern};
 pub use problem::{Problem, Severity, render};
-pub use schema::schema;
+pub use schema::{schema, suite_schema};
 pub use secrets::{Secret, Secrets};
 pub use url::Url;
 

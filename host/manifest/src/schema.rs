@@ -1,4 +1,4 @@
-//! The JSON Schema of the manifest, for editors.
+//! The JSON Schemas of the manifest and of test files, for editors.
 //!
 //! The types here describe what is written, not what is read: the readers do that, and a test holds the two
 //! together. A comment here is what an editor shows.
@@ -13,6 +13,9 @@ mod atomic;
 mod bindings;
 mod events;
 mod invoke;
+mod suite;
+
+pub use suite::suite_schema;
 
 use atomic::{Atomic, Idempotency, OutputGrant, Outside, OutsideOfRequests};
 use bindings::{Input, Output};

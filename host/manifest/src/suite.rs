@@ -174,7 +174,7 @@ pub struct CalleeAnswer {
 }
 
 /// An error, by its class: `unavailable`, `timeout`, `busy`, …; or, of an output, [`REJECTED`] with the code of the system
-/// behind it; or, of a component, [`FAULT`] with its kind as the code.
+/// behind it; or, of a component, the kind of a fault with the code [`FAULT`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     pub class: Spanned<String>,

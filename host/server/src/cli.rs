@@ -25,12 +25,12 @@ mod check;
 mod completions;
 mod conflicts;
 mod dlq;
+mod fuel;
 mod inspect;
 mod new;
 mod operate;
 mod schema;
 pub mod serve;
-#[expect(dead_code, reason = "it is registered with what runs cases")]
 mod test;
 mod topics;
 
@@ -71,10 +71,12 @@ enum Command {
     Check(check::Args),
     /// Show a component's imports, exports and size, and the smallest manifest that would run it
     Inspect(inspect::Args),
-    /// Print the JSON Schema of the manifest, for editors
-    Schema,
+    /// Print the JSON Schema of the manifest or of test files, for editors
+    Schema(schema::Args),
     /// Print what output and input bindings offer: the reference
     Bindings(bindings::Args),
+    /// Run the tests of an app
+    Test(test::Args),
     /// Begin a new app from a template
     New(new::Args),
     /// Call a method of a component, as somebody outside of the app
@@ -85,6 +87,8 @@ enum Command {
     Conflicts(conflicts::Args),
     /// Look at events that were given up; deliver them again, or drop them
     Dlq(dlq::Args),
+    /// Show what the cases of tests use, and how that changed
+    Fuel(fuel::Args),
     /// Print completions for a shell
     Completions(completions::Args),
 }
@@ -131,13 +135,15 @@ pub fn main() -> ExitCode {
         Command::Build(args) => build::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Inspect(args) => inspect::run(&args),
-        Command::Schema => schema::run(),
+        Command::Schema(args) => schema::run(&args),
         Command::Bindings(args) => bindings::run(&args),
+        Command::Test(args) => test::run(&args, &mecha_manifest::suite::load, &test::prepare),
         Command::New(args) => new::run(&args),
         Command::Call(args) => call::run(&args),
         Command::Topics(args) => topics::run(&args),
         Command::Conflicts(args) => conflicts::run(&args),
         Command::Dlq(args) => dlq::run(&args),
+        Command::Fuel(args) => fuel::run(&args),
         Command::Completions(args) => completions::run(&args, Cli::command),
     })
 }

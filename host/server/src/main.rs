@@ -19,7 +19,6 @@ mod progress;
 mod route;
 mod shutdown;
 mod summary;
-#[expect(dead_code, reason = "its command comes next")]
 mod testing;
 mod trace;
 mod triggers;

@@ -15,9 +15,13 @@
 //! | [`plan`] | what is to go wrong |
 //! | [`finders`] | what goes wrong if something else does |
 //! | [`effects`] | which operations change something |
+//! | [`trial`] | a case, tried and judged |
 //! | [`case`] | a case from its beginning to its end |
+//! | [`expect`] | what was expected against what is there |
+//! | [`fuel`] | where the fuel goes: recordings, tolerance, profiles |
 //! | [`seen`] | what a case left behind |
 //! | [`verdict`] | what became of it |
+//! | [`measure`], [`sampler`], [`stack`] | what it used, beside what is recorded, and where |
 //! | [`report`] | what people and machines are told |
 //! | [`watch`] | when to run again |
 
@@ -26,16 +30,22 @@ pub mod bench;
 pub mod case;
 pub mod clock;
 pub mod effects;
+pub mod expect;
 pub mod finders;
+pub mod fuel;
 pub mod given;
 pub mod look;
+pub mod measure;
 pub mod outside;
 pub mod plan;
 pub mod recorder;
 pub mod report;
 pub mod run;
+pub mod sampler;
 pub mod seen;
+pub mod stack;
 pub mod suites;
+pub mod trial;
 pub mod verdict;
 pub mod watch;
 pub mod world;

@@ -24,7 +24,7 @@ pub(crate) const FAULT_KEYS: &[&str] = &["kind", "message"];
 
 /// The class of a failure that an output's system has a code for.
 pub const REJECTED: &str = "rejected";
-/// The class of a failure that a component reports: its code is the kind.
+/// The code of a failure that a component reports: its class is the kind of the fault.
 pub const FAULT: &str = "fault";
 
 const CLASSES: [Class; 11] = [
@@ -52,12 +52,12 @@ const KINDS: [FaultKind; 7] = [
 ];
 
 /// Errors by their words.
-pub(super) fn classes() -> Vec<(&'static str, Class)> {
+pub(crate) fn classes() -> Vec<(&'static str, Class)> {
     CLASSES.map(|class| (class.as_str(), class)).to_vec()
 }
 
 /// Faults of components by their words.
-pub(super) fn kinds() -> Vec<(&'static str, FaultKind)> {
+pub(crate) fn kinds() -> Vec<(&'static str, FaultKind)> {
     KINDS.map(|kind| (kind.as_str(), kind)).to_vec()
 }
 
@@ -226,17 +226,17 @@ fn fault(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Failure> {
     const KIND: &str = "write what the caller can do about it, as in `kind: invalid-request`";
     if item.is_scalar() {
         let kind = reader.choice(item, "kind of faults", &kinds())?;
-        return Some(failure(FAULT, item.at(), Some(kind.as_str().to_owned()), String::new()));
+        return Some(failure(kind.as_str(), item.at(), Some(FAULT.to_owned()), String::new()));
     }
     let fields = reader.fields_or(item, "a kind of faults or a map", FAULT_KEYS)?;
     let kind = reader.require(&fields, item.at(), "kind", KIND);
     let kind = kind.and_then(|item| {
         let kind = reader.parse(&item, |text| choose(text, "kind of faults", &kinds()))?;
-        Some(Spanned { value: kind.as_str().to_owned(), at: item.at() })
+        Some(Spanned { value: kind.as_str(), at: item.at() })
     });
     let message = fields.or("message", String::new(), |item| reader.text(item).map(str::to_owned));
     let Spanned { value, at } = kind?;
-    Some(failure(FAULT, at, Some(value), message?))
+    Some(failure(value, at, Some(FAULT.to_owned()), message?))
 }
 
 fn failure(class: &str, at: Span, code: Option<String>, message: String) -> Failure {

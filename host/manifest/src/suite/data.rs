@@ -196,12 +196,6 @@ impl Data {
             Self::Bytes(bytes) => bytes.clone(),
         }
     }
-
-    /// Whether it was written as JSON.
-    #[must_use]
-    pub fn is_json(&self) -> bool {
-        matches!(self, Self::Json(_))
-    }
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub const OPERATIONS: &[(&str, &[&str])] = &[
 ];
 
 /// Beside the classes of errors.
-const STRIKES: [(&str, Strike); 3] =
+pub(crate) const STRIKES: [(&str, Strike); 3] =
     [("lost", Strike::Lost), ("crash-before", Strike::CrashBefore), ("crash-after", Strike::CrashAfter)];
 
 pub(super) fn read(reader: &mut Reader<'_>, item: &Item<'_>, app: &App) -> Option<Fault> {

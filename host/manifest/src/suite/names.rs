@@ -133,9 +133,9 @@ mod tests {
             ("prices@shop", Err("all components have the same keys in it: write `prices`")),
             ("notes@basket", Err("who has it: shop")),
             ("notes@baskt", Err("did you mean `basket`? there are: shop, basket, pricing")),
-            ("crat", Err("did you mean `cart`? there are: prices, notes, cart, unused")),
+            ("crat", Err("did you mean `cart`? there are: orders, prices, notes, cart, unused")),
             ("unused", Err("grant it in a component's `stores`, as in `stores: { unused: read-write }`")),
-            ("", Err("there are: prices, notes, cart, unused")),
+            ("", Err("there are: orders, prices, notes, cart, unused")),
         ];
         for (text, expected) in cases {
             let found = store(&app, text).map(|found| {

@@ -5,6 +5,7 @@ use mecha_primitives::clock::Timestamp;
 use super::*;
 
 const GOOD: &str = include_str!("../../../../tests/suites/good/everything/test.yaml");
+const MANUAL: &str = include_str!("../../../../docs/test-files.md");
 const APP: &str = include_str!("../../../../tests/suites/mecha.yaml");
 
 /// The app that test files of tests are of.
@@ -145,6 +146,74 @@ fn all_problems_are_told_in_the_order_of_the_text() {
         ["1:29", "4:23", "4:40", "5:22", "6:3"].map(|at| format!("t.yaml:{at}:")),
         "{found:#?}"
     );
+}
+
+#[test]
+fn the_manual_is_right() {
+    let indented = |block: &str, by: usize| {
+        block.lines().map(|line| format!("{}{line}\n", " ".repeat(by))).collect::<String>()
+    };
+    let mut parts = 0;
+    for block in MANUAL.split("```yaml\n").skip(1) {
+        let block = block.split("```").next().unwrap();
+        let step = "cases:\n  a:\n    when: { request: GET / }\n";
+        let text = match block.split(':').next().unwrap() {
+            "defaults" => block.to_owned(),
+            "when" => format!("cases:\n  a:\n{}", indented(block, 4)),
+            "given" | "then" | "within" => format!("{step}{}", indented(block, 4)),
+            "outputs" | "upstream" | "callees" | "faults" => {
+                format!("{step}    given:\n{}", indented(block, 6))
+            }
+            "body" => format!("{step}    then:\n      response:\n{}", indented(block, 8)),
+            comment => {
+                assert!(comment.starts_with('#'), "{block}");
+                continue;
+            }
+        };
+        assert_eq!(good(&text).len(), 1, "{text}");
+        parts += 1;
+    }
+    assert_eq!(parts, 10);
+}
+
+#[test]
+fn the_manual_has_all_keys_and_words() {
+    let keys: [&[&str]; 26] = [
+        case::KEYS,
+        case::CASE_KEYS,
+        case::DEFAULTS_KEYS,
+        case::WITHIN_KEYS,
+        given::KEYS,
+        answers::OUTPUT_KEYS,
+        answers::UPSTREAM_KEYS,
+        answers::CALLEE_KEYS,
+        faults::KEYS,
+        steps::REQUEST_KEYS,
+        steps::EVENT_KEYS,
+        steps::TICK_KEYS,
+        steps::INPUT_KEYS,
+        steps::INVOKE_KEYS,
+        steps::WAIT_KEYS,
+        steps::AT_ONCE_KEYS,
+        expected::KEYS,
+        expected::RESPONSE_KEYS,
+        expected::ANSWER_KEYS,
+        expected::EVENT_KEYS,
+        expected::JOB_KEYS,
+        expected::OUTPUT_KEYS,
+        expected::REQUEST_KEYS,
+        expected::CALLEE_KEYS,
+        OPERATIONS[0].1,
+        OPERATIONS[4].1,
+    ];
+    let classes = answers::classes().into_iter().map(|(name, _)| name);
+    let kinds = answers::kinds().into_iter().map(|(name, _)| name);
+    for word in keys.into_iter().flatten().copied().chain(classes).chain(kinds) {
+        assert!(MANUAL.contains(&format!("`{word}`")), "{word}");
+    }
+    for operator in patterns::OPERATORS.iter().chain(data::OPERATORS).chain(lists::OPERATORS) {
+        assert!(MANUAL.contains(operator), "{operator}");
+    }
 }
 
 /// Whatever is read, there is an answer, and it can be rendered.

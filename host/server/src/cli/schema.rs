@@ -1,9 +1,28 @@
-//! `mecha-host schema`: the manifest's JSON Schema.
+//! `mecha-host schema`: the JSON Schema of what people write.
 
 use super::exit;
 use crate::print::out;
 
-pub fn run() -> u8 {
-    out(format_args!("{:#}", mecha_manifest::schema().as_value()));
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Of which file
+    #[arg(value_enum, default_value = "manifest")]
+    of: File,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum File {
+    /// mecha.yaml
+    Manifest,
+    /// A file of tests, tests/*.yaml
+    Test,
+}
+
+pub fn run(args: &Args) -> u8 {
+    let schema = match args.of {
+        File::Manifest => mecha_manifest::schema(),
+        File::Test => mecha_manifest::suite_schema(),
+    };
+    out(format_args!("{:#}", schema.as_value()));
     exit::OK
 }

@@ -17,6 +17,12 @@ use crate::{
     print::{err, out},
     summary,
     testing::{
+        bench::{self, Bench},
+        fuel::{
+            self,
+            judge::{TOLERANCE, percentage},
+        },
+        measure::{self, Measure},
         report::{
             All,
             json::{self, Json},
@@ -27,6 +33,7 @@ use crate::{
         },
         run::{self, Filter, Options, Runner, id},
         suites::{self, Load},
+        trial::Trial,
         watch::{Change, Scope, Watch},
     },
 };
@@ -85,7 +92,7 @@ pub struct More {
     #[arg(long, conflicts_with_all = FINDERS)]
     pub bless: bool,
     /// How much more fuel than recorded a case may use if its components were built anew
-    #[arg(long, value_name = "PERCENT", default_value = "5", value_parser = percent)]
+    #[arg(long, value_name = "PERCENT", default_value_t = TOLERANCE, value_parser = percentage)]
     pub tolerance: f64,
     /// Write a profile of each case's fuel to this folder, for the Firefox profiler and for flame graphs
     #[arg(long, value_name = "DIR", conflicts_with_all = FINDERS)]
@@ -111,17 +118,31 @@ pub struct More {
 /// What they do to a case is not what it uses.
 const FINDERS: [&str; 4] = ["crash_everywhere", "fail_everywhere", "race_everywhere", "replay"];
 
-fn percent(text: &str) -> Result<f64, String> {
-    let percent = text.trim_end_matches('%').parse::<f64>().ok();
-    let percent = percent.filter(|percent| (0.0..=1000.0).contains(percent));
-    percent.ok_or_else(|| "it is no number from 0 to 1000, such as 5 or 2.5".to_owned())
-}
-
 /// Tests that are to be run, and the app that they are of.
 pub struct Tests {
     pub source: Source,
     pub app: App,
     pub suites: Vec<Suite>,
+}
+
+/// Makes what runs cases: the app, compiled and linked. If it cannot be, it has said why.
+pub fn prepare(args: &Args, tests: &Tests) -> Result<Box<dyn Runner>, u8> {
+    let cache = args.cache.open();
+    let options = bench::Options { cache: cache.as_ref(), strict: args.strict };
+    let bench = Bench::new(&tests.source, &options).map_err(|report| {
+        summary::report(&report, args.json);
+        exit::APP
+    })?;
+    let options = measure::Options {
+        bless: args.more.bless,
+        tolerance: args.more.tolerance,
+        profiles: args.more.profile.clone(),
+    };
+    let measure = Measure::new(&bench, options).map_err(|error| {
+        summary::refused(&error, args.json);
+        exit::APP
+    })?;
+    Ok(Box::new(Trial { bench, measure }))
 }
 
 /// Makes what runs the cases. If that cannot be, it has said why, and gives the code to end with.
@@ -186,6 +207,13 @@ fn report(args: &Args, tests: &Tests, filter: Filter, runner: &dyn Runner) -> Re
     if let (Some(junit), Some(path)) = (junit, &args.junit) {
         junit.write(path).map_err(|error| machine(&error))?;
     }
+    let cases = tests.suites.iter().flat_map(|suite| suite.cases.iter().map(move |case| (suite, case)));
+    let exist = cases.map(|(suite, case)| fuel::key(&suite.file, &case.name)).collect();
+    let said = runner.finish(&exist).map_err(|error| {
+        summary::refused(&error, args.json);
+        exit::APP
+    })?;
+    said.iter().for_each(|line| err(plain(line)));
     Ok(if summary.all_passed() { exit::OK } else { exit::APP })
 }
 

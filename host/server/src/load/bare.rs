@@ -16,7 +16,8 @@ pub(super) fn app(path: &Path) -> App {
     let everything = PathPattern { segments: vec![], tail: Tail::Prefix };
     let source = Spanned { value: file.to_owned(), at };
     let component = name::Component::new(text).unwrap_or_else(|_| name::Component::fallback());
-    let routes = vec![Route { host: None, path: everything, atomic: false, idempotency: None, fuel: None, at }];
+    let routes =
+        vec![Route { host: None, path: everything, atomic: false, idempotency: None, fuel: None, at }];
     App::new(name, vec![manifest::Component { routes, ..manifest::Component::new(component, source, at) }])
 }
 

@@ -4,6 +4,7 @@
 
 use std::{
     any::Any,
+    collections::BTreeSet,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -27,6 +28,15 @@ use super::{
 /// Runs one case; called from several threads.
 pub trait Runner: Sync {
     fn run(&self, suite: &Suite, case: &Case) -> Tried;
+
+    /// All have been run. `exist` are the names, as a recording has them, of all cases that there are. Gives what there is to
+    /// say.
+    ///
+    /// # Errors
+    /// If something cannot be written.
+    fn finish(&self, _exist: &BTreeSet<String>) -> anyhow::Result<Vec<String>> {
+        Ok(vec![])
+    }
 }
 
 /// How to run.
@@ -96,7 +106,7 @@ impl Summary {
     fn count(&mut self, tried: &Tried) {
         match tried.verdict {
             Verdict::Passed => self.passed += 1,
-            Verdict::Failed(_) => self.failed += 1,
+            Verdict::Failed(_) | Verdict::Fuel(_) | Verdict::Found(_) => self.failed += 1,
             Verdict::Limit(_) => self.limits += 1,
             Verdict::Broken(_) => self.broken += 1,
         }
@@ -209,6 +219,7 @@ fn attempt(runner: &dyn Runner, suite: &Suite, case: &Case) -> Tried {
         verdict: Verdict::Broken(format!("the host panicked: {}", message(&*panic))),
         seen: Seen::default(),
         usage: Usage::default(),
+        notes: vec![],
         took: Duration::ZERO,
     })
 }

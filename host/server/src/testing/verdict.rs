@@ -18,6 +18,8 @@ pub struct Tried {
     pub verdict: Verdict,
     pub seen: Seen,
     pub usage: Usage,
+    /// What is worth knowing and fails nothing.
+    pub notes: Vec<String>,
     /// By the machine's clock: for people only.
     pub took: Duration,
 }
@@ -40,8 +42,23 @@ pub enum Verdict {
     Failed(Vec<Mismatch>),
     /// A call used up what it may: no failed expectation, but a limit.
     Limit(Limit),
+    /// It used another amount of fuel than was recorded of it.
+    Fuel(String),
+    /// A finder has found what breaks it.
+    Found(Vec<Finding>),
     /// It could not be run.
     Broken(String),
+}
+
+/// What a finder has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// By which command it was asked for: `crash-everywhere`.
+    pub finder: &'static str,
+    /// What there is to say about it, as a person reads it.
+    pub text: String,
+    /// What runs only this again.
+    pub replay: String,
 }
 
 /// Something that was expected and not found.

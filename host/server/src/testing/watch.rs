@@ -49,7 +49,6 @@ pub struct Scope {
 pub struct Watch {
     watcher: RecommendedWatcher,
     noted: Arc<Noted>,
-    watched: BTreeSet<PathBuf>,
     /// What changed while the last build ran.
     products: BTreeSet<PathBuf>,
 }
@@ -74,7 +73,7 @@ impl Watch {
             Err(error) => tracing::debug!(%error, "watching"),
         });
         let watcher = watcher.context("cannot watch files")?;
-        let mut watch = Self { watcher, noted, watched: BTreeSet::new(), products: BTreeSet::new() };
+        let mut watch = Self { watcher, noted, products: BTreeSet::new() };
         watch.follow(scope)?;
         Ok(watch)
     }
@@ -87,16 +86,16 @@ impl Watch {
         let scope = scope.absolute();
         let mut folders = below(&scope.folder);
         folders.extend(scope.components.iter().filter_map(|path| path.parent()).map(Path::to_owned));
-        // A folder that was removed and made anew is another one, and its watch has ended.
-        self.watched.retain(|folder| folder.is_dir());
-        self.noted.state().scope = scope;
+        let mut state = self.noted.state();
+        state.scope = scope;
+        folders.retain(|folder| !state.watched.contains(folder) && folder.is_dir());
+        // The watcher's thread needs it to go on.
+        drop(state);
         for folder in folders {
-            if folder.is_dir() && !self.watched.contains(&folder) {
-                self.watcher
-                    .watch(&folder, RecursiveMode::NonRecursive)
-                    .with_context(|| format!("cannot watch {}", folder.display()))?;
-                self.watched.insert(folder);
-            }
+            self.watcher
+                .watch(&folder, RecursiveMode::NonRecursive)
+                .with_context(|| format!("cannot watch {}", folder.display()))?;
+            self.noted.state().watched.insert(folder);
         }
         Ok(())
     }
@@ -122,6 +121,8 @@ struct Noted {
 #[derive(Default)]
 struct State {
     scope: Scope,
+    /// Folders.
+    watched: BTreeSet<PathBuf>,
     pending: BTreeMap<PathBuf, Change>,
     /// Grows with each change.
     count: u64,
@@ -140,6 +141,10 @@ impl Noted {
             state.pending.insert(folder, Change::Sources);
         } else if matters(event.kind) {
             for path in &event.paths {
+                if is_gone(event.kind) {
+                    // One that is made anew is another folder.
+                    state.watched.remove(path);
+                }
                 let Some(change) = state.scope.concern(path) else { continue };
                 if state.pending.len() < PATHS {
                     state.pending.insert(path.clone(), change);
@@ -205,6 +210,11 @@ fn matters(kind: EventKind) -> bool {
         EventKind::Modify(what) => !matches!(what, ModifyKind::Metadata(_)),
         EventKind::Any | EventKind::Access(_) | EventKind::Other => false,
     }
+}
+
+/// Whether a path no longer names what it did.
+fn is_gone(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)))
 }
 
 impl Scope {

@@ -14,6 +14,13 @@ pub(crate) fn spin() -> ! {
     }
 }
 
+/// So many steps of a hash (FNV-1a), without a single call to the host.
+pub(crate) fn compute(steps: u64) -> Result<Response, Error> {
+    let hash = (0..steps)
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, step| (hash ^ step).wrapping_mul(0x0100_0000_01b3));
+    Ok(Response::text(format!("{hash:016x}\n")))
+}
+
 /// Takes memory until there is none, and writes to all of it.
 pub(crate) fn grow() -> ! {
     let mut taken = Vec::new();

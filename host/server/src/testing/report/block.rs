@@ -40,6 +40,14 @@ pub fn why(tried: &Tried) -> String {
             }
         }
         Verdict::Limit(limit) => self::limit(&mut text, limit),
+        Verdict::Fuel(why) => indented(&mut text, "  ", why),
+        Verdict::Found(findings) => {
+            for finding in findings {
+                _ = writeln!(text, "  --{}", finding.finder);
+                indented(&mut text, "    ", &finding.text);
+                _ = writeln!(text, "    again: --replay {}", plain(&finding.replay));
+            }
+        }
         Verdict::Broken(why) => {
             text.push_str("  it could not be run\n");
             indented(&mut text, "    ", why);
@@ -63,6 +71,11 @@ pub fn headline(tried: &Tried) -> String {
             None => "an expectation failed".to_owned(),
         },
         Verdict::Limit(limit) => headline_of(limit),
+        Verdict::Fuel(why) => line(why.lines().next().unwrap_or_default()),
+        Verdict::Found(findings) => {
+            let first = findings.first().map(|finding| finding.text.lines().next().unwrap_or_default());
+            line(first.unwrap_or_default())
+        }
         Verdict::Broken(why) => format!("it could not be run: {}", line(why)),
     }
 }

@@ -12,7 +12,7 @@ use super::Report;
 use crate::testing::{
     run::Summary,
     seen::Seen,
-    verdict::{Limit, Mismatch, Tried, Verdict},
+    verdict::{Finding, Limit, Mismatch, Tried, Verdict},
 };
 
 /// Tells programs.
@@ -55,7 +55,11 @@ impl<W: io::Write> Report for Json<W> {
                 value["mismatches"] = mismatches.iter().map(mismatch).collect();
             }
             Verdict::Limit(limit) => value["limit"] = self::limit(limit),
-            Verdict::Broken(why) => value["why"] = why.as_str().into(),
+            Verdict::Found(findings) => value["found"] = findings.iter().map(finding).collect(),
+            Verdict::Fuel(why) | Verdict::Broken(why) => value["why"] = why.as_str().into(),
+        }
+        if !tried.notes.is_empty() {
+            value["notes"] = tried.notes.clone().into();
         }
         if !tried.has_passed() {
             value["printed"] = tried.seen.lines.iter().rev().take(LINES).rev().map(printed).collect();
@@ -103,10 +107,16 @@ fn place(file: &str, case: &str, at: Span) -> Value {
     json!({ "case": case, "file": file, "line": at.line })
 }
 
+fn finding(finding: &Finding) -> Value {
+    json!({ "finder": finding.finder, "text": finding.text, "replay": finding.replay })
+}
+
 fn verdict(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Passed => "passed",
         Verdict::Failed(_) => "failed",
+        Verdict::Fuel(_) => "fuel",
+        Verdict::Found(_) => "found",
         Verdict::Limit(_) => "limit",
         Verdict::Broken(_) => "broken",
     }
@@ -114,8 +124,7 @@ fn verdict(verdict: &Verdict) -> &'static str {
 
 /// With three digits: a case takes less than a millisecond.
 fn millis(took: Duration) -> Value {
-    let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
-    (f64::from(micros) / 1000.0).into()
+    (took.as_micros() as f64 / 1000.0).into()
 }
 
 fn mismatch(mismatch: &Mismatch) -> Value {

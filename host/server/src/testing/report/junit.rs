@@ -76,6 +76,8 @@ impl Report for Junit {
         let (kind, what) = match tried.verdict {
             Verdict::Passed => (None, ""),
             Verdict::Failed(_) => (Some(NonSuccessKind::Failure), "failed"),
+            Verdict::Fuel(_) => (Some(NonSuccessKind::Failure), "fuel"),
+            Verdict::Found(_) => (Some(NonSuccessKind::Failure), "found"),
             Verdict::Limit(_) => (Some(NonSuccessKind::Error), "limit"),
             Verdict::Broken(_) => (Some(NonSuccessKind::Error), "broken"),
         };

@@ -35,6 +35,7 @@ pub fn tried(case: &str, line: u32, verdict: Verdict) -> Tried {
         verdict,
         seen: seen(),
         usage: Usage { fuel: 401_133, memory: 1_179_648, host_calls: 2, output: 24 },
+        notes: vec![],
         took: Duration::from_micros(1500),
     }
 }

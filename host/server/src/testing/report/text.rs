@@ -117,7 +117,8 @@ impl<W: io::Write> Report for Text<W> {
         let counts = &mut self.file(file).counts;
         let (count, label) = match verdict {
             Verdict::Passed => (&mut counts.passed, None),
-            Verdict::Failed(_) => (&mut counts.failed, Some("FAILED")),
+            Verdict::Failed(_) | Verdict::Found(_) => (&mut counts.failed, Some("FAILED")),
+            Verdict::Fuel(_) => (&mut counts.failed, Some("FUEL")),
             Verdict::Limit(_) => (&mut counts.limits, Some("LIMIT")),
             Verdict::Broken(_) => (&mut counts.broken, Some("BROKEN")),
         };
@@ -133,6 +134,11 @@ impl<W: io::Write> Report for Text<W> {
                 self.file(file).passed.push_str(&passed);
             }
             None => {}
+        }
+        for note in &tried.notes {
+            let label = self.painted(Colour::Yellow, "note".to_owned());
+            let note = format!("{label}    {at}  {name}: {}\n", plain(note));
+            self.file(file).passed.push_str(&note);
         }
     }
 

@@ -1,0 +1,457 @@
+//! What is told of whole cases, as a person reads it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use mecha_manifest::suite::{
+    AnswerPattern, CalleePattern, EventPattern, JobPattern, OutputPattern, Pattern, RequestPattern,
+    ResponsePattern, StorePattern, StoreRef,
+};
+use mecha_primitives::{bindings::Effect, clock::Timestamp, identity::CallId, name};
+use mecha_runtime::fault::Kind;
+use serde_json::json;
+
+use super::{samples::*, *};
+use crate::testing::seen::{Call, CalleeCall, HttpCall, InvokeError, Invoked, Job, Line, OutputCall};
+
+/// All mismatches, as they are shown.
+fn told(expected: &Expected, seen: &Seen, replies: &[Reply]) -> String {
+    let all = compare(expected, seen, replies);
+    all.iter().map(|mismatch| shown(mismatch, seen, "tests/a.yaml")).collect()
+}
+
+fn http(status: u16, body: &str) -> Reply {
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", "application/json".parse().unwrap());
+    headers.append("vary", "a".parse().unwrap());
+    headers.append("vary", "b".parse().unwrap());
+    let status = StatusCode::from_u16(status).unwrap();
+    Reply::Http { status, headers, body: Ok(Bytes::from(body.to_owned())) }
+}
+
+fn listed<T>(among_others: bool, items: impl IntoIterator<Item = T>) -> Listed<T> {
+    let items = items.into_iter().zip(11..).map(|(value, line)| spanned(line, value)).collect();
+    Listed { at: at(10), among_others, items }
+}
+
+fn some(value: impl Into<serde_json::Value>) -> Option<Pattern> {
+    Some(pattern(&value.into()))
+}
+
+#[test]
+fn a_response_is_told_with_what_its_call_did() {
+    let wanted = ResponsePattern {
+        status: Some(spanned(1, pattern(&json!(201)))),
+        headers: vec![
+            ("content-type".into(), spanned(2, pattern(&json!("application/json")))),
+            ("vary".into(), spanned(3, pattern(&json!("a, b")))),
+            ("etag".into(), spanned(4, pattern(&json!({"$any": true})))),
+        ],
+        body: Some(spanned(5, pattern(&json!({"total": 5, "items": ["lamp"]})))),
+    };
+    let expected = Expected { response: Some(wanted), ..Expected::default() };
+    let mut seen = seen(&[("state.open", ""), ("state.get", "carts/7"), ("state.set", "carts/7")]);
+    seen.steps[1].answer = "{\"items\":[]}".into();
+    seen.steps[2].gave = 34;
+    let replies = [http(500, "first"), http(200, "{\"total\":7,\"items\":[\"lamp\"]}"), Reply::None];
+    let golden = "  response.status  at tests/a.yaml:1:5
+    expected  201
+    found     200, with the body {\"items\":[\"lamp\"],\"total\":7}
+    host calls that led there
+      2  state.get carts/7         → {\"items\":[]}
+      3  state.set carts/7  (34 B) → ok
+  response.headers.etag  at tests/a.yaml:4:5
+    expected  anything
+    found     nothing
+    host calls that led there
+      2  state.get carts/7         → {\"items\":[]}
+      3  state.set carts/7  (34 B) → ok
+  response.body.total  at tests/a.yaml:5:5
+    expected  5
+    found     7
+    host calls that led there
+      2  state.get carts/7         → {\"items\":[]}
+      3  state.set carts/7  (34 B) → ok
+";
+    assert_eq!(told(&expected, &seen, &replies), golden);
+    let good = [http(201, "{\"total\":5,\"items\":[\"lamp\"]}")];
+    let only_etag = compare(&expected, &seen, &good);
+    assert_eq!(only_etag.len(), 1, "{only_etag:?}");
+}
+
+#[test]
+fn a_response_that_is_none_or_breaks_off_is_told() {
+    let wanted = |body| {
+        let body = Some(spanned(5, pattern(&body)));
+        Expected { response: Some(ResponsePattern { body, ..Default::default() }), ..Expected::default() }
+    };
+    let broken = Reply::Http {
+        status: StatusCode::OK,
+        headers: HeaderMap::new(),
+        body: Err(Bytes::from_static(b"{\"tot")),
+    };
+    let cases = [
+        (json!("x"), Reply::None, "a response", "none: nothing was asked that has one"),
+        (json!("x"), Reply::Lost, "a response", "none: the host ended before there was one"),
+        (json!({}), broken, "{}", "it broke off after 5 bytes: {\"tot"),
+        (json!({"$any": true}), http(200, ""), "anything", "nothing"),
+        (json!({"$absent": true}), http(200, "x"), "nothing", "x"),
+    ];
+    for (body, reply, expected, found) in cases {
+        let all = compare(&wanted(body), &Seen::default(), &[reply]);
+        let all: Vec<_> = all.iter().map(|m| (m.expected.as_str(), m.found.as_str())).collect();
+        assert_eq!(all, [(expected, found)]);
+    }
+    assert_eq!(compare(&wanted(json!({"$absent": true})), &Seen::default(), &[http(204, "")]), []);
+}
+
+#[test]
+fn an_answer_may_be_an_error() {
+    let wanted = |data: Option<Pattern>, error: Option<Pattern>| {
+        let (data, error) = (data.map(|data| spanned(1, data)), error.map(|error| spanned(2, error)));
+        let answer = Some(AnswerPattern { data, content_type: None, error });
+        Expected { answer, ..Expected::default() }
+    };
+    let ok = || Reply::Invoked(Ok(Invoked { data: Bytes::from_static(b"3"), content_type: None }));
+    let busy = || Reply::Invoked(Err(InvokeError { kind: "busy".into(), message: "come\nagain".into() }));
+    let cases = [
+        (wanted(some(json!(3)), None), ok(), None),
+        (wanted(None, some(json!("busy"))), busy(), None),
+        (wanted(some(json!(4)), None), ok(), Some(("answer.data", "4", "3"))),
+        (wanted(some(json!(4)), None), busy(), Some(("answer.data", "4", "the error busy: come\\nagain"))),
+        (wanted(None, some(json!("denied"))), busy(), Some(("answer.error", "denied", "busy: come\\nagain"))),
+        (
+            wanted(None, some(json!("busy"))),
+            ok(),
+            Some(("answer.error", "busy", "no error, but the answer 3")),
+        ),
+        (wanted(None, some(json!({"$absent": true}))), ok(), None),
+        (
+            wanted(some(json!(4)), None),
+            Reply::None,
+            Some(("answer", "an answer", "none: nothing was asked that has one")),
+        ),
+    ];
+    for (expected, reply, told) in cases {
+        let all = compare(&expected, &Seen::default(), &[reply]);
+        let all: Vec<_> =
+            all.iter().map(|m| (m.what.as_str(), m.expected.as_str(), m.found.as_str())).collect();
+        assert_eq!(all, told.into_iter().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn state_is_told_by_key() {
+    let keys = vec![
+        (spanned(2, "order:1".to_owned()), pattern(&json!({"total": 5}))),
+        (spanned(3, "order:2".to_owned()), pattern(&json!({"$absent": true}))),
+        (spanned(4, "notes".to_owned()), pattern(&json!("one\ntwo\nthree\n"))),
+        (spanned(5, "cuont".to_owned()), pattern(&json!(3))),
+    ];
+    let expected = Expected {
+        state: vec![StorePattern { at: at(1), store: shared("orders"), exactly: true, keys }],
+        ..Expected::default()
+    };
+    let mut seen = seen(&[
+        ("state.set", "orders/order:1"),
+        ("state.set", "other/order:1"),
+        ("state.scan", "orders/order:*"),
+        ("state.add", "orders/count"),
+    ]);
+    seen.steps[2].changes = false;
+    let other = StoreRef { component: Some(component("web")), ..shared("orders") };
+    seen.state = [
+        (shared("orders"), "order:1", "{\"total\":\"5\"}"),
+        (shared("orders"), "notes", "one\n2\nthree\n"),
+        (shared("orders"), "count", "3"),
+        (other, "order:2", "of another"),
+        (shared("a"), "order:2", "elsewhere"),
+    ]
+    .map(|(store, key, value)| ((store, key.to_owned()), Bytes::from_static(value.as_bytes())))
+    .into();
+    let golden = "  state.orders.order:1.total  at tests/a.yaml:2:5
+    expected  5
+    found     \"5\"
+    host calls that led there
+      1  state.set orders/order:1 → ok
+  state.orders.notes  at tests/a.yaml:4:5
+    expected
+      one
+      two
+      three
+    found
+      lines that differ, from line 2 on (- expected, + found)
+        one
+      - two
+      + 2
+        three
+    host calls that led there
+      1  state.set orders/order:1 → ok
+      4  state.add orders/count   → ok
+  state.orders.cuont  at tests/a.yaml:5:5
+    expected  3
+    found     nothing (there is count)
+    host calls that led there
+      1  state.set orders/order:1 → ok
+      4  state.add orders/count   → ok
+  state.orders.count  at tests/a.yaml:1:5
+    expected  no such key
+    found     3
+    host calls that led there
+      4  state.add orders/count → ok
+";
+    assert_eq!(told(&expected, &seen, &[]), golden);
+
+    // Of its own store a component is asked, and nobody else.
+    let mut own = expected;
+    own.state[0].store = StoreRef { component: Some(component("web")), ..shared("orders") };
+    own.state[0].keys.truncate(1);
+    let told = told(&own, &seen, &[]);
+    let golden = "  state.orders@web.order:1  at tests/a.yaml:2:5
+    expected  {\"total\":5}
+    found     nothing (there is order:2)
+    no host call led there
+  state.orders@web.order:2  at tests/a.yaml:1:5
+    expected  no such key
+    found     of another
+    no host call led there
+";
+    assert_eq!(told, golden);
+}
+
+#[test]
+fn events_are_told_in_their_order() {
+    let wanted =
+        |kind: &str, data| EventPattern { kind: some(json!(kind)), data: some(data), ..Default::default() };
+    let events = |among_others, items: Vec<EventPattern>| Expected {
+        events: vec![(spanned(9, topic("orders")), listed(among_others, items))],
+        ..Expected::default()
+    };
+    let mut seen = seen(&[("pubsub.publish", "orders"), ("pubsub.publish", "other")]);
+    seen.events =
+        [("order.placed", "{\"id\":1}"), ("order.paid", "{\"id\":1}"), ("order.paid", "{\"id\":1}")]
+            .into_iter()
+            .zip(1..)
+            .map(|((kind, data), id)| (topic("orders"), event(kind, &id.to_string(), data)))
+            .chain([(topic("other"), event("a", "4", "b"))])
+            .collect();
+
+    let twice =
+        events(false, vec![wanted("order.placed", json!({"id": 1})), wanted("order.paid", json!({"id": 1}))]);
+    let golden = "  events.orders.2  at tests/a.yaml:10:5
+    expected  nothing more
+    found
+      {
+        \"type\": \"order.paid\",
+        \"id\": \"3\",
+        \"source\": \"/shop\",
+        \"data\": {
+          \"id\": 1
+        }
+      }
+    host calls that led there
+      1  pubsub.publish orders → ok
+";
+    assert_eq!(told(&twice, &seen, &[]), golden);
+
+    let lost =
+        events(true, vec![wanted("order.placed", json!({"id": 1})), wanted("order.sent", json!({"id": 9}))]);
+    let golden = "  events.orders.1  at tests/a.yaml:12:5
+    expected  {\"type\":\"order.sent\",\"data\":{\"id\":9}}
+    found
+      nothing: none of 3 fits
+      {\"type\":\"order.placed\",\"id\":\"1\",\"source\":\"/shop\",\"data\":{\"id\":1}}
+      {\"type\":\"order.paid\",\"id\":\"2\",\"source\":\"/shop\",\"data\":{\"id\":1}}
+      {\"type\":\"order.paid\",\"id\":\"3\",\"source\":\"/shop\",\"data\":{\"id\":1}}
+    host calls that led there
+      1  pubsub.publish orders → ok
+";
+    assert_eq!(told(&lost, &seen, &[]), golden);
+
+    let extended = EventPattern {
+        extensions: vec![("partitionkey".into(), pattern(&json!("7")))],
+        ..wanted("order.placed", json!({"id": 2}))
+    };
+    let all = compare(&events(true, vec![extended]), &seen, &[]);
+    let all: Vec<_> = all.iter().map(|m| (m.what.as_str(), m.expected.as_str(), m.found.as_str())).collect();
+    assert_eq!(all.len(), 1, "{all:?}");
+}
+
+#[test]
+fn jobs_outputs_requests_and_callees_are_lists_as_well() {
+    let post = OutputPattern {
+        operation: some(json!("post")),
+        data: some(json!({"amount": 5})),
+        metadata: vec![("path".into(), pattern(&json!("/charges")))],
+    };
+    let remind =
+        JobPattern { name: some(json!("remind")), due: some(json!("2026-01-05T13:00:00Z")), data: None };
+    let get = RequestPattern {
+        method: some(json!("GET")),
+        url: some(json!({"$contains": "/price/"})),
+        headers: vec![("accept".into(), pattern(&json!({"$absent": true})))],
+        body: some(json!({"$absent": true})),
+    };
+    let quote = CalleePattern { method: some(json!("quote")), data: some(json!({"item": "lamp"})) };
+    let payments = name::Binding::new("payments").unwrap();
+    let expected = Expected {
+        jobs: vec![(spanned(9, component("shop")), listed(false, [remind]))],
+        outputs: vec![(spanned(9, payments.clone()), listed(false, [post]))],
+        requests: Some(listed(false, [get])),
+        callees: vec![(spanned(9, component("pricing")), listed(false, [quote]))],
+        ..Expected::default()
+    };
+    let mut seen = seen(&[
+        ("jobs.schedule", "remind"),
+        ("bindings.invoke", "payments.post"),
+        ("bindings.invoke", "payments2.post"),
+        ("http.send", "GET https://api.example.com/price/lamp"),
+        ("invoke.call", "pricing.quote"),
+    ]);
+    let (none, of) = (compare(&expected, &seen, &[]), Bytes::from_static);
+    let none: Vec<_> = none.iter().map(|m| (m.what.as_str(), m.found.as_str(), m.steps.as_slice())).collect();
+    let nothing = "nothing: there are none";
+    let steps: [&[usize]; 4] = [&[0], &[1], &[3], &[4]];
+    let whats = ["jobs.shop.0", "outputs.payments.0", "requests.0", "callees.pricing.0"];
+    assert_eq!(none, [0, 1, 2, 3].map(|i| (whats[i], nothing, steps[i])));
+
+    let due = Some(Timestamp(1_767_618_000_000));
+    seen.jobs = vec![Job { component: component("shop"), name: "remind".into(), due, data: Bytes::new() }];
+    seen.outputs = vec![OutputCall {
+        output: payments,
+        operation: "post".into(),
+        data: of(b"{\"amount\":5}"),
+        metadata: vec![("path".into(), "/charges".into())],
+        effect: Effect::Immediate,
+        answered: true,
+    }];
+    seen.requests = vec![HttpCall {
+        method: http::Method::GET,
+        url: "https://api.example.com/price/lamp".into(),
+        headers: HeaderMap::new(),
+        body: Bytes::new(),
+        answered: Some(StatusCode::OK),
+    }];
+    seen.callees = vec![CalleeCall {
+        component: component("pricing"),
+        method: "quote".into(),
+        data: of(b"{\"item\":\"lamp\"}"),
+        answered: true,
+    }];
+    assert_eq!(compare(&expected, &seen, &[]), []);
+
+    seen.jobs[0].due = Some(Timestamp(1_767_618_000_500));
+    seen.outputs[0].metadata[0].1 = "/refunds".into();
+    seen.requests[0].headers.insert("accept", "*/*".parse().unwrap());
+    seen.callees[0].data = of(b"{\"item\":\"bulb\"}");
+    let all = compare(&expected, &seen, &[]);
+    let all: Vec<_> = all.iter().map(|m| (m.what.as_str(), m.expected.as_str(), m.found.as_str())).collect();
+    let golden = [
+        ("jobs.shop.0.due", "2026-01-05T13:00:00Z", "2026-01-05T13:00:00.5Z"),
+        ("outputs.payments.0.metadata.path", "/charges", "/refunds"),
+        ("requests.0.headers.accept", "nothing", "*/*"),
+        ("callees.pricing.0.data.item", "\"lamp\"", "\"bulb\""),
+    ];
+    assert_eq!(all, golden);
+}
+
+#[test]
+fn lines_are_looked_for_among_others() {
+    let mut seen = seen(&[]);
+    let line = |text: &str| Line { component: component("shop"), stream: "stdout", text: text.into() };
+    seen.lines = ["began", "took order 1\n", "\u{1b}[2Jdone"].map(line).into();
+    let logs = |items: &[serde_json::Value]| Expected {
+        logs: Some(listed(true, items.iter().map(pattern))),
+        ..Expected::default()
+    };
+    let contains = |part: &str| json!({"$contains": part});
+    assert_eq!(compare(&logs(&[json!("began"), json!("took order 1")]), &seen, &[]), []);
+    let golden = "  logs.1  at tests/a.yaml:12:5
+    expected  a text with paid in it
+    found
+      nothing: none of 3 fits
+      began
+      took order 1
+      \"\\u{1b}[2Jdone\"
+";
+    assert_eq!(told(&logs(&[contains("took"), contains("paid")]), &seen, &[]), golden);
+    let golden = "  logs.1  at tests/a.yaml:12:5
+    expected  a text with began in it
+    found     it is there, but at 0
+";
+    assert_eq!(told(&logs(&[contains("took"), contains("began")]), &seen, &[]), golden);
+}
+
+#[test]
+fn a_call_without_an_answer_is_told_unless_it_is_expected() {
+    let mut seen = seen(&[("state.get", "carts/7"), ("state.set", "carts/7")]);
+    (seen.steps[1].call, seen.steps[1].outcome) = (1, Some("unavailable"));
+    seen.calls.push(Call { id: CallId(2), ..call("web", Trigger::Invoke) });
+    seen.calls[1].end = End::Failed(Kind::Trap, Arc::from("wasm trap: unreachable\n  0: web::handle\n"));
+    let expected = Expected::default();
+    let golden = "  faults  at tests/a.yaml:7:5
+    expected  an answer from each call; or, if none is meant, `faults` says so
+    found
+      trap of web: wasm trap: unreachable
+        0: web::handle
+    host calls that led there
+      2  state.set carts/7 → unavailable
+";
+    let told: String =
+        unexpected_faults(&expected, &seen, at(7)).iter().map(|m| shown(m, &seen, "tests/a.yaml")).collect();
+    assert_eq!(told, golden);
+
+    let faults = |kinds: &[&str]| {
+        let kinds: Vec<Pattern> = kinds.iter().map(|kind| pattern(&json!(kind))).collect();
+        Expected { faults: Some(listed(false, kinds)), ..Expected::default() }
+    };
+    assert_eq!(unexpected_faults(&faults(&["trap"]), &seen, at(7)), []);
+    assert_eq!(compare(&faults(&["trap"]), &seen, &[]), []);
+    let wrong = compare(&faults(&["fuel"]), &seen, &[]);
+    let wrong: Vec<_> =
+        wrong.iter().map(|m| (m.what.as_str(), m.expected.as_str(), m.found.as_str())).collect();
+    assert_eq!(wrong, [("faults.0", "fuel", "trap")]);
+    let none = compare(&faults(&[]), &seen, &[]);
+    let none: Vec<_> =
+        none.iter().map(|m| (m.expected.as_str(), m.found.as_str(), m.steps.as_slice())).collect();
+    assert_eq!(none, [("nothing more", "trap", [1].as_slice())]);
+}
+
+#[test]
+fn whose_host_calls_they_are_is_told_if_they_are_of_several() {
+    let body = Some(spanned(5, pattern(&json!("x"))));
+    let response = Some(ResponsePattern { body, ..Default::default() });
+    let expected = Expected { response, ..Expected::default() };
+    let mut seen = seen(&[("state.get", "carts/7"), ("invoke.call", "pricing.quote")]);
+    seen.calls = vec![
+        call("web", Trigger::Http),
+        call("shop", Trigger::Http),
+        call("pricing", Trigger::Invoke),
+        call("web", Trigger::Job("later".into())),
+        call("pricing", Trigger::Invoke),
+    ];
+    for (step, call) in seen.steps.iter_mut().zip([0, 1]) {
+        step.call = call;
+    }
+    let long = "k".repeat(100);
+    seen.steps.push(step(2, "state.get", &long));
+    seen.steps.extend((0..20).map(|_| step(4, "state.get", "later")));
+    seen.steps[2].outcome = None;
+    let golden = format!(
+        "  response.body  at tests/a.yaml:5:5
+    expected  x
+    found     y
+    host calls that led there
+      2  shop     invoke.call pricing.quote{0} → ok
+      3  pricing  state.get {1}… → not over
+",
+        " ".repeat(46),
+        "k".repeat(60)
+    );
+    assert_eq!(told(&expected, &seen, &[http(200, "y")]), golden);
+
+    seen.steps.extend((0..30).map(|_| step(1, "state.get", "again")));
+    let all = compare(&expected, &seen, &[http(200, "y")]);
+    assert_eq!(all[0].steps, (33..53).collect::<Vec<_>>());
+}
