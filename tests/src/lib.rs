@@ -24,6 +24,7 @@ pub mod host;
 pub mod map;
 pub mod model;
 pub mod receiver;
-pub mod simdisk;
 pub mod teller;
 pub mod transcript;
+
+pub use mecha_backends::embedded::simulated as simdisk;

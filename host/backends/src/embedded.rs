@@ -17,6 +17,7 @@ mod disk;
 mod engine;
 mod moment;
 mod record;
+pub mod simulated;
 mod tables;
 mod unfinished;
 mod writer;

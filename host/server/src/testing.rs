@@ -14,6 +14,7 @@
 //! | [`recorder`] | who stands at its gate |
 //! | [`plan`] | what is to go wrong |
 //! | [`finders`] | what goes wrong if something else does |
+//! | [`storage`] | the database, on a simulated disk |
 //! | [`effects`] | which operations change something |
 //! | [`trial`] | a case, tried and judged |
 //! | [`case`] | a case from its beginning to its end |
@@ -46,6 +47,7 @@ pub mod seen;
 pub mod stack;
 pub mod suites;
 pub mod trial;
+pub mod storage;
 pub mod verdict;
 pub mod watch;
 pub mod world;

@@ -18,6 +18,7 @@ use mecha_manifest::{
     suite::{Action, Data, Event, Input, Invoke, Request},
 };
 use mecha_primitives::{
+    clock::Timestamp,
     invoke,
     jobs::{self, Jobs, Scheduler as _, schedule_account},
     name,
@@ -53,7 +54,11 @@ impl World {
         match action {
             Action::Request(request) => self.request(request, number).await,
             Action::Event(event) => self.event(event, number).await.map(|()| Reply::None),
-            Action::Tick(schedule) => self.tick(schedule).await.map(|()| Reply::None),
+            // And with it everything that is due before.
+            Action::Tick(schedule) => {
+                self.clock.sleep_until(self.due(schedule).await?).await;
+                Ok(Reply::None)
+            }
             Action::Input(input) => self.input(input).await.map(|()| Reply::None),
             Action::Invoke(invoke) => self.invoke(invoke, number).await,
             Action::Wait(time) => {
@@ -113,34 +118,42 @@ impl World {
         Ok(())
     }
 
-    /// Time goes on until the schedule is due, and with it everything that is due before.
-    async fn tick(&self, schedule: &name::Schedule) -> anyhow::Result<()> {
+    /// When a schedule is due next.
+    pub(super) async fn due(&self, schedule: &name::Schedule) -> anyhow::Result<Timestamp> {
         let engine = self.engines.embedded.clone().context("there is no storage")?;
         let account = schedule_account(&self.app.name, schedule);
         let options = jobs::Options { lease: Duration::ZERO, retry: Default::default(), max_bytes: None };
         let lots = self.dispatcher.random.clone();
         let jobs = Jobs::new(engine, self.clock.clone(), lots, account, options);
         let status = jobs.get(schedule.as_str()).await?;
-        let status = status.with_context(|| format!("the schedule `{schedule}` is never due again"))?;
-        self.clock.sleep_until(status.next_run).await;
+        Ok(status.with_context(|| format!("the schedule `{schedule}` is never due again"))?.next_run)
+    }
+
+    /// A file appears in the folder of an input, and is waited for.
+    async fn input(&self, meant: &Input) -> anyhow::Result<()> {
+        let folder = self.folder_of(meant)?;
+        folder.write(&meant.file, bytes(&meant.content)).context("the file cannot be written")?;
+        self.taken(meant).await
+    }
+
+    /// Waits until a file is taken away, or gives up.
+    pub(super) async fn taken(&self, meant: &Input) -> anyhow::Result<()> {
+        let folder = self.folder_of(meant)?;
+        let until = self.clock.now() + TAKEN;
+        while self.clock.now() < until && folder.exists(&meant.file) {
+            self.clock.sleep_until(self.clock.now() + Duration::from_millis(250)).await;
+        }
         Ok(())
     }
 
-    /// A file appears in the folder of an input, and is waited for until it is taken away, or given up.
-    async fn input(&self, meant: &Input) -> anyhow::Result<()> {
+    fn folder_of(&self, meant: &Input) -> anyhow::Result<cap_std::fs::Dir> {
         let found = self.app.inputs.iter().find(|input| input.name == meant.input);
         let found = found.context("there is no such input")?;
         let InputKind::File(meta) = &found.kind else {
             anyhow::bail!("the input `{}` is a webhook: send it a `request`", meant.input);
         };
         let root = self.folder.as_ref().context("there is no folder")?;
-        let folder = crate::wire::bindings::open(root, &meta.directory.value)?;
-        folder.write(&meant.file, bytes(&meant.content)).context("the file cannot be written")?;
-        let until = self.clock.now() + TAKEN;
-        while self.clock.now() < until && folder.exists(&meant.file) {
-            self.clock.sleep_until(self.clock.now() + Duration::from_millis(250)).await;
-        }
-        Ok(())
+        crate::wire::bindings::open(root, &meta.directory.value)
     }
 
     async fn invoke(&self, meant: &Invoke, number: usize) -> anyhow::Result<Reply> {

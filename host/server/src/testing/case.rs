@@ -1,6 +1,10 @@
 //! Runs one case: lives of a host, one after the other if it crashes, until all steps are done.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use mecha_manifest::suite::{Action, Case, Expected, Step};
@@ -52,7 +56,19 @@ pub struct How {
     pub storage: Option<Storage>,
     /// Whether who gets no answer since the host crashed asks again, as clients do.
     pub asks_again: bool,
+    /// What is answered when nothing goes wrong. Who is told of a failure instead asks again, once.
+    pub usual: Vec<Reply>,
+    /// Whether those of several at once who are told of a failure ask again when all are done, one after the other.
+    pub in_turn: bool,
+    /// The case goes on until then at the least, so that what is tried again is.
+    pub until: Option<Timestamp>,
 }
+
+/// A step of a case, and which it is of those at once.
+type Place = (usize, usize);
+
+/// How long somebody waits who asks again.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a host is away after a crash.
 const AWAY: Duration = Duration::from_secs(1);
@@ -64,14 +80,17 @@ const CRASHES: u32 = 100;
 /// # Errors
 /// If it cannot be run.
 pub fn run(bench: &Bench, case: &Case, how: How) -> anyhow::Result<Run> {
-    let How { plan, storage, asks_again } = how;
+    let How { plan, storage, asks_again, usual, in_turn, until } = how;
     let mut drive = Drive {
         bench,
         case,
         around: Around::new(bench, plan, storage)?,
         asks_again,
+        usual,
+        in_turn,
+        until,
         now: case.given.clock,
-        replies: vec![],
+        replies: Mutex::default(),
         glances: vec![],
         found: Found::new(),
         past: Notes::default(),
@@ -79,7 +98,8 @@ pub fn run(bench: &Bench, case: &Case, how: How) -> anyhow::Result<Run> {
         waited: Duration::ZERO,
         crashes: 0,
         at: 0,
-        answered: HashSet::new(),
+        due: None,
+        begun: Mutex::default(),
     };
     loop {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -90,6 +110,8 @@ pub fn run(bench: &Bench, case: &Case, how: How) -> anyhow::Result<Run> {
         if let Some(seen) = runtime.block_on(drive.live())? {
             let unanswered = drive.around.outside.asked().unanswered;
             let Drive { replies, glances, usage, waited, crashes, .. } = drive;
+            let replies =
+                replies.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect();
             return Ok(Run { seen, replies, glances, usage, waited, unanswered, crashes });
         }
     }
@@ -101,8 +123,12 @@ struct Drive<'a> {
     case: &'a Case,
     around: Around,
     asks_again: bool,
+    usual: Vec<Reply>,
+    in_turn: bool,
+    until: Option<Timestamp>,
     now: Timestamp,
-    replies: Vec<Reply>,
+    /// Those that have been given. Steps at once get theirs one by one.
+    replies: Mutex<BTreeMap<Place, Reply>>,
     glances: Vec<Glance>,
     found: Found,
     /// What former lives noted.
@@ -112,8 +138,10 @@ struct Drive<'a> {
     crashes: u32,
     /// The step that is next.
     at: usize,
-    /// Steps at once that have their answers, by their numbers.
-    answered: HashSet<usize>,
+    /// Until when it waits.
+    due: Option<Timestamp>,
+    /// Steps that have begun, and need not begin again.
+    begun: Mutex<HashSet<Place>>,
 }
 
 impl Drive<'_> {
@@ -153,50 +181,114 @@ impl Drive<'_> {
             let began = world.clock.now();
             match &step.action {
                 Action::AtOnce(steps) => self.at_once(world, steps).await?,
-                action => {
-                    let number = number(self.at, 0);
-                    let reply = act(world, action, step, number).await?;
-                    self.replies.push(reply);
-                }
+                Action::Wait(_) | Action::Tick(_) => self.wait(world, step).await?,
+                _ => self.act(world, step, 0).await?,
             }
             if !matches!(step.action, Action::Wait(_) | Action::Tick(_)) {
                 self.waited += world.clock.now().since(began);
             }
             world.idle().await;
+            if let Action::AtOnce(steps) = &step.action
+                && self.in_turn
+            {
+                self.in_turn(world, steps).await?;
+            }
             world.find_events(&mut self.found).await?;
             self.at += 1;
             if step.then.is_some() {
                 let notes = self.past.followed_by(world.recorder.notes().clone());
                 let seen = world.look(notes, &mut self.found).await?;
-                self.glances.push(Glance { step: self.at - 1, seen, replies: self.replies.len() });
+                let replies = self.replies().len();
+                self.glances.push(Glance { step: self.at - 1, seen, replies });
             }
+        }
+        if let Some(until) = self.until {
+            world.clock.sleep_until(until).await;
+            world.idle().await;
         }
         Ok(())
     }
 
     /// All of them begin at the same time. Of those that a crash left without an answer only those are done again.
-    async fn at_once(&mut self, world: &World, steps: &[Step]) -> anyhow::Result<()> {
-        let first = self.replies.len();
-        let numbers = (0..steps.len()).map(|index| number(self.at, index));
-        let todo = numbers.zip(steps).filter(|(number, _)| !self.answered.contains(number));
-        let todo: Vec<_> = todo.collect();
-        let acts = todo.iter().map(|(number, step)| act(world, &step.action, step, *number));
-        for reply in futures_util::future::try_join_all(acts).await? {
-            self.replies.push(reply);
+    async fn at_once(&self, world: &World, steps: &[Step]) -> anyhow::Result<()> {
+        let acts = steps.iter().enumerate().map(|(index, step)| self.act(world, step, index));
+        futures_util::future::try_join_all(acts).await.map(drop)
+    }
+
+    /// Those of several at once who were told of a failure ask again.
+    async fn in_turn(&self, world: &World, steps: &[Step]) -> anyhow::Result<()> {
+        for (index, step) in steps.iter().enumerate() {
+            let place = (self.at, index);
+            if self.replies().get(&place).is_some_and(is_refused) {
+                self.replies().remove(&place);
+                self.act(world, step, index).await?;
+                world.idle().await;
+            }
         }
-        debug_assert!(self.replies.len() >= first);
-        self.answered.extend(todo.iter().map(|(number, _)| *number));
         Ok(())
     }
 
-    /// Nobody asks again: the step of the crash has no answer.
-    fn lose(&mut self) {
-        match self.case.when.get(self.at).map(|step| &step.action) {
-            Some(Action::AtOnce(steps)) => self.replies.extend(steps.iter().map(|_| Reply::Lost)),
-            Some(_) => self.replies.push(Reply::Lost),
-            None => {}
+    /// A wait that a crash interrupts ends when it would have ended.
+    async fn wait(&mut self, world: &World, step: &Step) -> anyhow::Result<()> {
+        let due = match (self.due, &step.action) {
+            (Some(due), _) => due,
+            (None, Action::Wait(time)) => world.clock.now() + *time,
+            (None, Action::Tick(schedule)) => {
+                let due = world.due(schedule).await;
+                due.with_context(|| format!("the step at line {}", step.at.line))?
+            }
+            (None, _) => return Ok(()),
+        };
+        self.due = Some(due);
+        world.clock.sleep_until(due).await;
+        self.due = None;
+        self.replies().insert((self.at, 0), Reply::None);
+        Ok(())
+    }
+
+    /// Does a step, unless it has its answer already.
+    async fn act(&self, world: &World, step: &Step, index: usize) -> anyhow::Result<()> {
+        let place = (self.at, index);
+        if self.replies().contains_key(&place) {
+            return Ok(());
         }
-        self.at += 1;
+        let number = number(self.at, index);
+        let begins = self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(place);
+        let done = match &step.action {
+            // A file that was put there is there, or was taken.
+            Action::Input(input) if !begins => world.taken(input).await.map(|()| Reply::None),
+            action => world.act(action, number).await,
+        };
+        let mut done = done.with_context(|| format!("the step at line {}", step.at.line))?;
+        if self.usual(place).is_some_and(|usual| is_refused(&done) && !is_refused(usual)) {
+            tokio::time::sleep(PAUSE).await;
+            done = world.act(&step.action, number).await?;
+        }
+        self.replies().insert(place, done);
+        Ok(())
+    }
+
+    /// What a step is answered when nothing goes wrong, if that is known.
+    fn usual(&self, (step, index): Place) -> Option<&Reply> {
+        let count = |step: &Step| if let Action::AtOnce(steps) = &step.action { steps.len() } else { 1 };
+        let before: usize = self.case.when.iter().take(step).map(count).sum();
+        self.usual.get(before + index)
+    }
+
+    /// Nobody asks again: what the step of the crash has not answered has no answer.
+    fn lose(&self) {
+        let count = match self.case.when.get(self.at).map(|step| &step.action) {
+            Some(Action::AtOnce(steps)) => steps.len(),
+            Some(Action::Wait(_) | Action::Tick(_)) | None => 0,
+            Some(_) => 1,
+        };
+        for index in 0..count {
+            self.replies().entry((self.at, index)).or_insert(Reply::Lost);
+        }
+    }
+
+    fn replies(&self) -> MutexGuard<'_, BTreeMap<Place, Reply>> {
+        self.replies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was noted in this life, after what was in those before; and what it used.
@@ -210,9 +302,17 @@ impl Drive<'_> {
     }
 }
 
-async fn act(world: &World, action: &Action, step: &Step, number: usize) -> anyhow::Result<Reply> {
-    let done = world.act(action, number).await;
-    done.with_context(|| format!("the step at line {}", step.at.line))
+/// Whether it was told that it did not happen, or may not have, and that it is worth another try.
+#[must_use]
+pub fn is_refused(reply: &Reply) -> bool {
+    match reply {
+        Reply::Http { status, body, .. } => {
+            status.is_server_error() || matches!(status.as_u16(), 409 | 412 | 425 | 429) || body.is_err()
+        }
+        Reply::Invoked(answer) => answer.is_err(),
+        Reply::Lost => true,
+        Reply::None => false,
+    }
 }
 
 /// Tells the steps of a case apart, those that are done at once as well.

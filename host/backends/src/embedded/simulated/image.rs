@@ -13,6 +13,7 @@ enum Unsynced {
 }
 
 /// What became of an unsynced operation when the sync failed.
+#[derive(Clone, Copy)]
 enum Fate {
     /// It had reached the disk before the failure.
     Durable,
@@ -78,8 +79,8 @@ impl Image {
                 self.unsynced.push(operation);
                 continue;
             };
-            let fate = [Fate::Durable, Fate::Dirty, Fate::Forgotten, Fate::Evicted];
-            match fate.into_iter().nth(rng.random_range(0..4)).expect("one of four") {
+            let fates = [Fate::Durable, Fate::Dirty, Fate::Forgotten, Fate::Evicted];
+            match fates[rng.random_range(0..4)] {
                 Fate::Durable => {
                     keep(&mut self.durable, &operation);
                     // It is durable only as far as the file reaches there.
