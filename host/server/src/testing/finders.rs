@@ -5,6 +5,14 @@
 //! |---|---|
 //! | [`picture`] | what a case left |
 //! | [`masks`] | which of it is drawn, or a time |
+//! | [`found`] | what was found |
+//! | [`atomic`] | the same app with atomic calls |
+//! | [`explore`] | every order in which processes can go on |
+//! | [`race`] | calls at once, in every order |
 
+pub mod atomic;
+pub mod explore;
+pub mod found;
 pub mod masks;
 pub mod picture;
+pub mod race;
