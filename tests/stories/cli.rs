@@ -387,6 +387,18 @@ fn the_schema_knows_what_a_manifest_may_say() {
 }
 
 #[test]
+fn the_schema_of_test_files_is_asked_for_by_name() {
+    let printed = run(&["schema", "test"]);
+    assert_eq!(printed.code, Some(0));
+    let schema: Value = serde_json::from_str(&printed.stdout).unwrap();
+    assert!(schema["properties"]["cases"].is_object(), "{}", printed.stdout);
+    assert_eq!(schema["required"], serde_json::json!(["cases"]));
+    assert_eq!(run(&["schema", "manifest"]).stdout, run(&["schema"]).stdout);
+    assert_prints(&run(&["schema", "--help"]), 0, &["manifest", "mecha.yaml", "test", "tests/*.yaml"]);
+    assert_eq!(run(&["schema", "tests"]).code, Some(2));
+}
+
+#[test]
 fn completions_are_those_of_the_shell() {
     for (shell, part) in
         [("bash", "complete -F"), ("zsh", "#compdef mecha-host"), ("fish", "complete -c mecha-host")]

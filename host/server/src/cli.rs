@@ -126,7 +126,9 @@ fn default_cache() -> Option<PathBuf> {
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let _log = match log::start(cli.log.as_deref(), cli.log_format) {
+    // What goes wrong in a case is told with the case.
+    let default = if matches!(cli.command, Command::Test(_)) { "off" } else { "info" };
+    let _log = match log::start(cli.log.as_deref(), default, cli.log_format) {
         Ok(log) => log,
         Err(error) => return fail(exit::APP, &error),
     };

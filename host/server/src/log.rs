@@ -13,7 +13,7 @@ pub enum Format {
     Json,
 }
 
-/// Begins to log. `filter` is what `--log` says, in the syntax of `RUST_LOG`, which it precedes. What is logged last
+/// Begins to log. `filter` is what `--log` says, in the syntax of `RUST_LOG`, which it precedes; `default`, what is logged if neither says. What is logged last
 /// is written when the answer is dropped.
 ///
 /// A thread of its own writes: whoever reads stderr, and stops reading, must not stop the host. What it cannot write
@@ -21,10 +21,10 @@ pub enum Format {
 ///
 /// # Errors
 /// If the filter cannot be read.
-pub fn start(filter: Option<&str>, format: Format) -> anyhow::Result<WorkerGuard> {
+pub fn start(filter: Option<&str>, default: &str, format: Format) -> anyhow::Result<WorkerGuard> {
     let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
     let from_env = std::env::var(EnvFilter::DEFAULT_ENV).ok();
-    let wanted = filter.or(from_env.as_deref()).unwrap_or("info");
+    let wanted = filter.or(from_env.as_deref()).unwrap_or(default);
     let filter = EnvFilter::try_new(wanted).with_context(|| {
         format!("cannot read the log filter `{wanted}`; right would be `info`, or `warn,guest=info`")
     })?;

@@ -6,7 +6,7 @@ use crate::print::out;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Of which file
-    #[arg(value_enum, default_value = "manifest")]
+    #[arg(value_enum, value_name = "FILE", default_value = "manifest")]
     of: File,
 }
 

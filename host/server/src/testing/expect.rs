@@ -27,6 +27,7 @@ use self::{
 };
 use super::{
     seen::{End, Reply, Seen},
+    stack,
     verdict::Mismatch,
 };
 
@@ -48,8 +49,10 @@ mod tests;
 mod within;
 mod words;
 
-#[allow(unused_imports, reason = "who runs cases comes next")]
-pub use self::{shown::shown, within::bounds};
+pub use self::{
+    shown::{shown, steps},
+    within::bounds,
+};
 
 /// All that is not as expected, in the order of a test file's keys. `replies` are those of the steps until now.
 #[must_use]
@@ -124,18 +127,27 @@ pub fn unexpected_faults(expected: &Expected, seen: &Seen, at: Span) -> Vec<Mism
     });
     let mismatch = |(index, call, kind, detail): (usize, &super::seen::Call, _, &std::sync::Arc<str>)| {
         let kind: &mecha_runtime::fault::Kind = kind;
-        let why = words::visible(detail.trim_end());
+        let why = words::visible(stack::cause(detail));
         let colon = if why.is_empty() { "" } else { ": " };
+        let frames = stack::telling(stack::frames(call.component.as_str(), detail));
+        let frames = frames.iter().take(FRAMES).map(|frame| format!("\n  in {}", frame.function));
+        let frames: String = frames.collect();
         Mismatch {
             at,
             what: "faults".to_owned(),
             expected: "an answer from each call; or, if none is meant, `faults` says so".to_owned(),
-            found: words::cut(&format!("{} of {}{colon}{why}", kind.as_str(), call.component), words::MOST),
+            found: words::cut(
+                &format!("{} of {}{colon}{why}{frames}", kind.as_str(), call.component),
+                words::MOST,
+            ),
             steps: seen.led_to_end(index),
         }
     };
     ended.map(mismatch).collect()
 }
+
+/// Frames of a guest's stack that are shown.
+const FRAMES: usize = 10;
 
 #[derive(Debug)]
 struct Mismatches(Vec<Mismatch>);

@@ -20,6 +20,27 @@ pub fn frames(component: &str, detail: &str) -> Vec<Frame> {
     lines.map(named).collect()
 }
 
+/// The same without what a language's runtime does once it has found that something is wrong: the first frame is the one
+/// that did it.
+#[must_use]
+pub fn telling(frames: Vec<Frame>) -> Vec<Frame> {
+    let is_runtime = |frame: &Frame| {
+        let name = frame.function.trim_start_matches('<');
+        ["abort", "std::", "core::", "alloc::", "__rustc::", "__rust_", "rust_"]
+            .iter()
+            .any(|part| name.starts_with(part))
+    };
+    let first = frames.iter().position(|frame| !is_runtime(frame)).unwrap_or_default();
+    frames.into_iter().skip(first).collect()
+}
+
+/// What ended a call, in one line: the last of what is said.
+#[must_use]
+pub fn cause(detail: &str) -> &str {
+    let last = detail.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().trim();
+    last.strip_prefix("wasm trap: ").unwrap_or(last)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Instant};
 
 use mecha_manifest::{
     self as manifest,
-    suite::{Case, Expected, Suite},
+    suite::{Case, Expected, Fault, Strike, Suite},
 };
 use mecha_runtime::fault::Kind;
 
@@ -19,7 +19,7 @@ use super::{
     run::Runner,
     sampler::Stretch,
     seen::{Call, End, Seen},
-    stack,
+    stack, storage,
     verdict::{Limit, Tried, Verdict},
 };
 use crate::summary;
@@ -52,7 +52,9 @@ impl Runner for Trial {
 /// How a case is run by itself: over a disk if its host is to crash.
 #[must_use]
 pub fn how(case: &Case) -> How {
-    How { plan: Plan::new(&case.given.faults, None), ..How::default() }
+    let crashes = |fault: &Fault| matches!(fault.strike, Strike::CrashBefore | Strike::CrashAfter);
+    let storage = case.given.faults.iter().any(crashes).then(|| storage::simulated(case.given.seed));
+    How { plan: Plan::new(&case.given.faults, None), storage, ..How::default() }
 }
 
 impl Trial {
@@ -101,7 +103,7 @@ impl Trial {
         };
         let limits = self.bench.loaded.app.components.iter().find(|meta| meta.name == call.component);
         let limit = limits.map(|meta| limited(*kind, &meta.limits)).unwrap_or_default();
-        let frames = stack::frames(call.component.as_str(), detail);
+        let frames = stack::telling(stack::frames(call.component.as_str(), detail));
         let stack = frames.into_iter().map(|frame| frame.function).collect();
         let top = match kind {
             Kind::Fuel => self.top(case, seen, index),

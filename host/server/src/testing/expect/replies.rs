@@ -40,7 +40,7 @@ impl Judge {
             let mut differences = self.one(pattern, found, "response.status");
             // An error's body says which one it is.
             if let Some((_, difference)) = differences.first_mut().filter(|_| !data.is_empty()) {
-                let body = words::line(&words::found(&Found::data(data)), BESIDE);
+                let body = words::line(&String::from_utf8_lossy(data), BESIDE);
                 difference.found = format!("{}, with the body {body}", difference.found);
             }
             all.extend(differences);

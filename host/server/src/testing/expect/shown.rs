@@ -15,22 +15,33 @@ use crate::{
 const ABOUT: usize = 60;
 const ANSWER: usize = 80;
 
-/// What was expected, what was found, and which host calls led there. `file` is how messages name the test file.
+/// Host calls that are shown of one mismatch.
+const STEPS: usize = 20;
+
+/// What was expected, what was found, and which host calls led there, unless those are said elsewhere. `file` is how
+/// messages name the test file.
 #[must_use]
-pub fn shown(mismatch: &Mismatch, seen: &Seen, file: &str) -> String {
+pub fn shown(mismatch: &Mismatch, seen: &Seen, file: &str, with_steps: bool) -> String {
     let Mismatch { at, what, expected, found, steps } = mismatch;
-    let mut text = format!("  {}  at {file}:{at}\n", words::visible(what));
+    let mut text = format!("  {}  at {}:{at}\n", words::visible(what), words::visible(file));
     value(&mut text, "expected", expected);
     value(&mut text, "found", found);
-    let steps: Vec<(usize, &HostCall)> =
-        steps.iter().filter_map(|&index| Some((index, seen.steps.get(index)?))).collect();
-    if steps.is_empty() {
-        if led_by_host_calls(what) {
-            text.push_str("    no host call led there\n");
+    match steps.is_empty() {
+        _ if !with_steps => {}
+        true if led_by_host_calls(what) => text.push_str("    no host call led there\n"),
+        true => {}
+        false => {
+            text.push_str("    host calls that led there\n");
+            self::steps(&mut text, "      ", seen, steps, STEPS);
         }
-        return text;
     }
-    text.push_str("    host calls that led there\n");
+    text
+}
+
+/// Host calls, a line each, with the numbers that they have in the case.
+pub fn steps(text: &mut String, indent: &str, seen: &Seen, indices: &[usize], most: usize) {
+    let steps = indices.iter().filter_map(|&index| Some((index, seen.steps.get(index)?)));
+    let steps: Vec<(usize, &HostCall)> = steps.take(most).collect();
     // Whose they are is said if they are of several.
     let component = |step: &HostCall| seen.calls.get(step.call).map_or("", |call| call.component.as_str());
     let longest = steps.iter().map(|(_, step)| component(step).len()).max().unwrap_or_default();
@@ -47,9 +58,11 @@ pub fn shown(mismatch: &Mismatch, seen: &Seen, file: &str) -> String {
     let width = rows.iter().map(|(_, asked, _)| asked.chars().count()).max().unwrap_or_default();
     for (number, asked, answered) in &rows {
         // A string takes whatever is written to it.
-        _ = writeln!(text, "      {number:>number_width$}  {asked:width$} → {answered}");
+        _ = writeln!(text, "{indent}{number:>number_width$}  {asked:width$} → {answered}");
     }
-    text
+    if let Some(more) = indices.len().checked_sub(most).filter(|more| *more > 0) {
+        _ = writeln!(text, "{indent}and {} more", words::number(more as u64));
+    }
 }
 
 /// On the line of its label, or below it if it has several.

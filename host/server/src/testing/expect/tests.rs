@@ -18,7 +18,7 @@ use crate::testing::seen::{Call, CalleeCall, HttpCall, InvokeError, Invoked, Job
 /// All mismatches, as they are shown.
 fn told(expected: &Expected, seen: &Seen, replies: &[Reply]) -> String {
     let all = compare(expected, seen, replies);
-    all.iter().map(|mismatch| shown(mismatch, seen, "tests/a.yaml")).collect()
+    all.iter().map(|mismatch| shown(mismatch, seen, "tests/a.yaml", true)).collect()
 }
 
 fn http(status: u16, body: &str) -> Reply {
@@ -57,7 +57,7 @@ fn a_response_is_told_with_what_its_call_did() {
     let replies = [http(500, "first"), http(200, "{\"total\":7,\"items\":[\"lamp\"]}"), Reply::None];
     let golden = "  response.status  at tests/a.yaml:1:5
     expected  201
-    found     200, with the body {\"items\":[\"lamp\"],\"total\":7}
+    found     200, with the body {\"total\":7,\"items\":[\"lamp\"]}
     host calls that led there
       2  state.get carts/7         → {\"items\":[]}
       3  state.set carts/7  (34 B) → ok
@@ -337,6 +337,7 @@ fn jobs_outputs_requests_and_callees_are_lists_as_well() {
         component: component("pricing"),
         method: "quote".into(),
         data: of(b"{\"item\":\"lamp\"}"),
+        idempotency_key: None,
         answered: true,
     }];
     assert_eq!(compare(&expected, &seen, &[]), []);
@@ -388,18 +389,25 @@ fn a_call_without_an_answer_is_told_unless_it_is_expected() {
     let mut seen = seen(&[("state.get", "carts/7"), ("state.set", "carts/7")]);
     (seen.steps[1].call, seen.steps[1].outcome) = (1, Some("unavailable"));
     seen.calls.push(Call { id: CallId(2), ..call("web", Trigger::Invoke) });
-    seen.calls[1].end = End::Failed(Kind::Trap, Arc::from("wasm trap: unreachable\n  0: web::handle\n"));
+    seen.calls[1].end = End::Failed(
+        Kind::Trap,
+        Arc::from(
+            "error while executing at wasm backtrace:\n    0: 0x2a - web.wasm!web::handle\n\nCaused by:\n    wasm trap: unreachable\n",
+        ),
+    );
     let expected = Expected::default();
     let golden = "  faults  at tests/a.yaml:7:5
     expected  an answer from each call; or, if none is meant, `faults` says so
     found
-      trap of web: wasm trap: unreachable
-        0: web::handle
+      trap of web: unreachable
+        in web::handle
     host calls that led there
       2  state.set carts/7 → unavailable
 ";
-    let told: String =
-        unexpected_faults(&expected, &seen, at(7)).iter().map(|m| shown(m, &seen, "tests/a.yaml")).collect();
+    let told: String = unexpected_faults(&expected, &seen, at(7))
+        .iter()
+        .map(|m| shown(m, &seen, "tests/a.yaml", true))
+        .collect();
     assert_eq!(told, golden);
 
     let faults = |kinds: &[&str]| {

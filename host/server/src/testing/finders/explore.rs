@@ -141,7 +141,8 @@ impl<M: Move> Schedule<M> {
         if self.is_redundant {
             return None;
         }
-        let last = self.chosen.last().copied().filter(|last| ready.iter().any(|(process, _)| process == last));
+        let last =
+            self.chosen.last().copied().filter(|last| ready.iter().any(|(process, _)| process == last));
         let given = self.given.get(self.chosen.len()).copied();
         let choice = match given.filter(|given| ready.iter().any(|(process, _)| process == given)) {
             Some(given) => given,

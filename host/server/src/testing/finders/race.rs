@@ -68,7 +68,8 @@ pub fn race_everywhere(bench: &Bench, _suite_file: &str, case: &Case) -> Found {
                 }
                 if left > 0 {
                     let names = race.labels.join(" and ");
-                    skipped.push(format!("of {names}, {tried} orders were tried, and at least {left} were not"));
+                    skipped
+                        .push(format!("of {names}, {tried} orders were tried, and at least {left} were not"));
                 }
             }
             Err(error) => skipped.push(format!("{}: {error:#}", race.labels.join(" and "))),

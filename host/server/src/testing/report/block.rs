@@ -9,15 +9,15 @@ use super::words::{line, number, plain, plural};
 use crate::{
     summary::size,
     testing::{
-        seen::{HostCall, Line, Seen},
-        verdict::{Limit, Mismatch, Tried, Usage, Verdict},
+        expect,
+        seen::{Line, Seen},
+        verdict::{Limit, Tried, Usage, Verdict},
     },
 };
 
 /// Mismatches of a case that are shown.
 const MISMATCHES: usize = 20;
-/// Host calls, for one mismatch and for a case.
-const STEPS: usize = 20;
+/// Host calls of a case that are shown.
 const TRACED: usize = 200;
 /// Lines that components printed.
 const LINES: usize = 10;
@@ -32,8 +32,11 @@ pub fn why(tried: &Tried) -> String {
     match &tried.verdict {
         Verdict::Passed => return text,
         Verdict::Failed(mismatches) => {
-            for mismatch in mismatches.iter().take(MISMATCHES) {
-                self::mismatch(&mut text, mismatch, tried);
+            for (index, mismatch) in mismatches.iter().take(MISMATCHES).enumerate() {
+                // What led to several at once is said with the last of them.
+                let next = mismatches.get(index + 1).filter(|_| index + 1 < MISMATCHES);
+                let is_said = next.is_none_or(|next| next.steps != mismatch.steps);
+                text.push_str(&expect::shown(mismatch, &tried.seen, &tried.file, is_said));
             }
             if let Some(more) = mismatches.len().checked_sub(MISMATCHES).filter(|more| *more > 0) {
                 _ = writeln!(text, "  and {} more", number(more as u64));
@@ -88,7 +91,8 @@ pub fn trace(seen: &Seen) -> String {
     if steps.is_empty() {
         text.push_str("  no host calls\n");
     } else {
-        self::steps(&mut text, "  host calls\n", "    ", seen, &steps, TRACED);
+        text.push_str("  host calls\n");
+        expect::steps(&mut text, "    ", seen, &steps, TRACED);
     }
     text
 }
@@ -98,49 +102,6 @@ pub fn trace(seen: &Seen) -> String {
 pub fn usage(usage: &Usage) -> String {
     let calls = plural(usize::try_from(usage.host_calls).unwrap_or(usize::MAX), "host call");
     format!("fuel {}, memory {}, {calls}", number(usage.fuel), size(usage.memory))
-}
-
-fn mismatch(text: &mut String, mismatch: &Mismatch, tried: &Tried) {
-    let Mismatch { at, what, expected, found, steps } = mismatch;
-    _ = writeln!(text, "  {}  at {}:{at}", plain(what), tried.file);
-    value(text, "expected", expected);
-    value(text, "found   ", found);
-    self::steps(text, "    host calls that led there\n", "      ", &tried.seen, steps, STEPS);
-}
-
-/// On the line of its label, or below it if it has several.
-fn value(text: &mut String, label: &str, value: &str) {
-    if value.contains('\n') {
-        _ = writeln!(text, "    {}", label.trim_end());
-        indented(text, "      ", value);
-    } else {
-        _ = writeln!(text, "    {label}  {}", plain(value));
-    }
-}
-
-fn steps(text: &mut String, title: &str, indent: &str, seen: &Seen, steps: &[usize], most: usize) {
-    let known: Vec<_> = steps.iter().filter_map(|&i| Some((i, seen.steps.get(i)?))).collect();
-    if known.is_empty() {
-        return;
-    }
-    text.push_str(title);
-    let width = known.iter().map(|(i, _)| (i + 1).to_string().len()).max().unwrap_or_default();
-    for (i, step) in known.iter().take(most) {
-        _ = writeln!(text, "{indent}{:>width$}  {}", i + 1, self::step(seen, step));
-    }
-    if let Some(more) = known.len().checked_sub(most).filter(|more| *more > 0) {
-        _ = writeln!(text, "{indent}and {} more", number(more as u64));
-    }
-}
-
-/// `shop  state.set carts/7 (34 B) → ok`
-fn step(seen: &Seen, step: &HostCall) -> String {
-    let component = seen.calls.get(step.call).map(|call| format!("{}  ", call.component)).unwrap_or_default();
-    let gave = if step.gave > 0 { format!(" ({})", size(step.gave)) } else { String::new() };
-    let (primitive, verb, about) = (step.primitive, step.verb, line(&step.about));
-    let answer = if step.answer.is_empty() { String::new() } else { format!(" {}", line(&step.answer)) };
-    let outcome = step.outcome.unwrap_or("not over");
-    format!("{component}{primitive}.{verb} {about}{gave} → {outcome}{answer}")
 }
 
 fn limit(text: &mut String, limit: &Limit) {

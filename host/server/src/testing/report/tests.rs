@@ -44,8 +44,8 @@ FAILED  tests/orders.yaml:14  an order is taken
         "total": 5
       }
     host calls that led there
-      1  shop  state.get carts/7 → ok {"total":5}
-      2  shop  state.set carts/7 (34 B) → unavailable
+      1  state.get carts/7         → {"total":5}
+      2  state.set carts/7  (34 B) → unavailable
   printed
     shop | took \u{1b}[31morder 1
 
@@ -91,9 +91,9 @@ no cases, 0.00 s; fuel 0
         r#"tests/orders.yaml: 1 passed
 passed  tests/orders.yaml:3  a cart is empty: fuel 401,133, memory 1152.0 KiB, 2 host calls
   host calls
-    1  shop  state.get carts/7 → ok {"total":5}
-    2  shop  state.set carts/7 (34 B) → unavailable
-    3  shop  state.get carts/7 → not over
+    1  state.get carts/7         → {"total":5}
+    2  state.set carts/7  (34 B) → unavailable
+    3  state.get carts/7         → not over
 
 no cases, 0.00 s; fuel 0
 "#
@@ -126,7 +126,7 @@ fn what_is_told_of_a_case_is_bounded() {
         (0..5000).map(|_| crate::testing::seen::Line { text: "x".repeat(9000), ..line.clone() }).collect();
     let told = told(&many);
     assert!(told.len() < 100_000, "{} bytes", told.len());
-    assert!(told.contains("\n      and 2,230 more\n") && told.contains("\n  and 980 more\n"), "{told}");
+    assert!(told.contains("\n      and 2,980 more\n") && told.contains("\n  and 980 more\n"), "{told}");
     assert!(told.contains("\n  printed last\n") && !told.contains('\u{7}'), "{told}");
 }
 
@@ -217,8 +217,8 @@ fn a_run_as_a_ci_server_reads_it() {
         &quot;total&quot;: 5
       }
     host calls that led there
-      1  shop  state.get carts/7 → ok {&quot;total&quot;:5}
-      2  shop  state.set carts/7 (34 B) → unavailable
+      1  state.get carts/7         → {&quot;total&quot;:5}
+      2  state.set carts/7  (34 B) → unavailable
   printed
     shop | took \u{1b}[31morder 1
 </failure>

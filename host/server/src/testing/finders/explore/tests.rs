@@ -21,7 +21,9 @@ impl Move for Toy {
     fn depends_on(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Read(_), Self::Read(_)) => false,
-            (Self::Read(one) | Self::Write(one, _), Self::Read(other) | Self::Write(other, _)) => one == other,
+            (Self::Read(one) | Self::Write(one, _), Self::Read(other) | Self::Write(other, _)) => {
+                one == other
+            }
             (Self::Lock(one) | Self::Unlock(one), Self::Lock(other) | Self::Unlock(other)) => one == other,
             _ => false,
         }
@@ -44,7 +46,11 @@ type Program = Vec<Vec<Toy>>;
 /// What a run comes to: variables and registers; `None` if all wait for each other.
 type Outcome = Option<(Vec<i64>, Vec<i64>)>;
 
-fn run<M: Move>(program: &Program, schedule: &mut Schedule<M>, made_of: impl Fn(Toy) -> M) -> Option<Outcome> {
+fn run<M: Move>(
+    program: &Program,
+    schedule: &mut Schedule<M>,
+    made_of: impl Fn(Toy) -> M,
+) -> Option<Outcome> {
     let mut variables = vec![0; 3];
     let mut locks = [None; 3];
     let mut registers: Vec<i64> = (0..program.len()).map(|process| process as i64 * 10).collect();
@@ -59,7 +65,8 @@ fn run<M: Move>(program: &Program, schedule: &mut Schedule<M>, made_of: impl Fn(
             Toy::Lock(lock) => locks[*lock].is_none_or(|owner| owner == *process),
             _ => true,
         };
-        let ready: Vec<_> = left.into_iter().filter(can).map(|(process, toy)| (process, made_of(toy))).collect();
+        let ready: Vec<_> =
+            left.into_iter().filter(can).map(|(process, toy)| (process, made_of(toy))).collect();
         if ready.is_empty() {
             return Some(None);
         }
@@ -149,7 +156,10 @@ fn a_lost_update_is_found_with_one_preemption() {
     };
     assert_eq!(lost.preemptions(), 1);
     let again = &mut Schedule::replaying(lost.chosen().to_vec());
-    assert_eq!(run(&program, again, |toy| toy), run(&program, &mut Schedule::replaying(vec![0, 1, 1, 0]), |t| t));
+    assert_eq!(
+        run(&program, again, |toy| toy),
+        run(&program, &mut Schedule::replaying(vec![0, 1, 1, 0]), |t| t)
+    );
 }
 
 #[test]

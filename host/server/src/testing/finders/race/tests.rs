@@ -1,1 +1,219 @@
+//! Small components with a known race, and without one, as scripts of the guest `teller`: none is missed, none is accused.
 
+use std::path::PathBuf;
+
+use mecha_manifest::suite;
+
+use super::*;
+use crate::{
+    files::{Kind, Source},
+    testing::bench::Options,
+};
+
+/// Where guests are: `cargo guests` builds them.
+fn guests() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let target = own.ancestors().find(|folder| folder.join("wasm32-wasip2/release/teller.wasm").is_file());
+    target.expect("build the guests: cargo guests").join("wasm32-wasip2/release")
+}
+
+/// A manifest of one or several tellers.
+fn bench(manifest: &str) -> Bench {
+    let text = format!("name: races\n{manifest}");
+    let source = Source { folder: guests(), kind: Kind::Manifest { file: "mecha.yaml".into(), text } };
+    let made = Bench::new(&source, &Options::default());
+    made.unwrap_or_else(|report| panic!("{:?}", report.problems))
+}
+
+/// A case of this text below `cases: { it: … }`.
+fn case(bench: &Bench, text: &str) -> Case {
+    let indented: String = text.lines().map(|line| format!("    {line}\n")).collect();
+    let text = format!("cases:\n  it:\n{indented}    then: {{ faults: [] }}\n");
+    let loaded = suite::load("tests/races.yaml", &text, &bench.loaded.app);
+    let suite = loaded.unwrap_or_else(|problems| panic!("{problems:?}\n{text}"));
+    suite.cases.into_iter().next().unwrap()
+}
+
+/// Scripts that are sent at once, by way of the routes of tellers.
+fn at_once(given: &str, requests: &[(&str, &str)]) -> String {
+    let mut text = format!("given: {{ {given} }}\nwhen:\n  - at-once:\n");
+    for (route, script) in requests {
+        text.push_str(&format!("      - {{ request: POST {route}, body: {script} }}\n"));
+    }
+    text
+}
+
+fn race(manifest: &str, text: &str) -> Found {
+    let bench = bench(manifest);
+    let case = case(&bench, text);
+    let found = race_everywhere(&bench, "tests/races.yaml", &case);
+    if let Some(broken) = &found.broken {
+        // What was found is found again.
+        let again = replay(&bench, &case, &broken.replay).unwrap();
+        assert_eq!(again.broken.unwrap().what, broken.what);
+    }
+    found
+}
+
+const SHOP: &str = "\
+components:
+  shop:
+    source: teller.wasm
+    http: [/]
+    stores: { main: read-write }
+stores: { main: embedded }
+";
+
+/// `shop` with further lines, and further parts.
+fn shop(lines: &str, parts: &str) -> String {
+    let lines: String = lines.lines().map(|line| format!("    {line}\n")).collect();
+    SHOP.replace("stores: { main: embedded }\n", &format!("{lines}stores: {{ main: embedded }}\n{parts}"))
+}
+
+const INCREASE: &str = "[{ do: increase, key: n }]";
+
+/// Components that are right on their own, and wrong at once.
+fn faulty() -> Vec<(&'static str, String, String)> {
+    let both = |script: &str| at_once("", &[("/", script), ("/", script)]);
+    let off = |other: &str, own: &str| {
+        format!(
+            "[{{ do: if-equal, keys: {{ {other}: \"on\" }}, then: [{{ do: set, key: {own}, value: \"off\" }}] }}]"
+        )
+    };
+    let outputs = "outputs: { mails: [write] }";
+    let log = "outputs: { mails: { log: {} } }\n";
+    let book = |who: &str| {
+        format!(
+            "[{{ do: if-count, prefix: \"seat/\", count: 0, then: [{{ do: set, key: \"seat/{who}\", value: x }}] }}]"
+        )
+    };
+    let publish = |value: &str| {
+        let event = format!("[{{ do: set, key: view, value: {value} }}]");
+        format!(
+            "[{{ do: set, key: v, value: {value} }}, {{ do: publish, topic: news, key: k, data: {event} }}]"
+        )
+    };
+    vec![
+        ("lost update", SHOP.into(), both(INCREASE)),
+        (
+            "write skew",
+            SHOP.into(),
+            at_once(
+                "state: { main: { a: \"on\", b: \"on\" } }",
+                &[("/", &off("b", "a")), ("/", &off("a", "b"))],
+            ),
+        ),
+        (
+            "check, then act outside",
+            shop(outputs, log),
+            both(
+                "[{ do: if-count, prefix: sent, count: 0, then: [{ do: output, name: mails, operation: write, data: hi }, { do: set, key: sent, value: \"1\" }] }]",
+            ),
+        ),
+        ("double booking", SHOP.into(), at_once("", &[("/", &book("ada")), ("/", &book("bob"))])),
+        (
+            "a stale value is published last",
+            shop("publish: [news]", "topics: { news: embedded }\nsubscriptions: { view: { topic: news, to: shop, ordered: true } }\n"),
+            at_once("", &[("/", &publish("one")), ("/", &publish("two"))]),
+        ),
+        (
+            "a reader between two writes",
+            SHOP.into(),
+            at_once(
+                "state: { main: { a: \"5\", b: \"0\" } }",
+                &[
+                    ("/", "[{ do: move, from: a, to: b, amount: 5 }]"),
+                    ("/", "[{ do: get, key: a }, { do: get, key: b }]"),
+                ],
+            ),
+        ),
+        (
+            "three at once",
+            SHOP.into(),
+            at_once("", &[("/", INCREASE), ("/", "[{ do: increase, key: m }]"), ("/", INCREASE)]),
+        ),
+        (
+            "an update lost by a callee",
+            format!("{SHOP}").replace("    stores", "    invoke: [till]\n    stores").replace(
+                "stores: { main: embedded }",
+                "  till:\n    source: teller.wasm\n    callers: { shop: [run] }\n    stores: { main: read-write }\nstores: { main: embedded }",
+            ),
+            both("[{ do: invoke, target: till, method: run, script: [{ do: increase, key: n }] }]"),
+        ),
+        (
+            "deliveries lose an update",
+            shop("publish: [news]", "topics: { news: embedded }\nsubscriptions: { view: { topic: news, to: shop } }\n"),
+            "when:\n  - event: news\n    data: [{ do: increase, key: n }]\n".into(),
+        ),
+        (
+            "the same request twice",
+            SHOP.into(),
+            format!("when:\n  - request: POST /\n    body: {INCREASE}\n"),
+        ),
+    ]
+}
+
+/// Components that are right at once as well.
+fn sound() -> Vec<(&'static str, String, String)> {
+    let both = |script: &str| at_once("", &[("/", script), ("/", script)]);
+    let ordered =
+        "topics: { news: embedded }\nsubscriptions: { view: { topic: news, to: shop, ordered: true } }\n";
+    let keyed = "when:\n  - at-once:\n      - { event: news, extensions: { partitionkey: k }, data: [{ do: increase, key: n }] }\n      - { event: news, extensions: { partitionkey: k }, data: [{ do: increase, key: n }] }\n";
+    vec![
+        ("an ETag and another try", SHOP.into(), both("[{ do: increase-guarded, key: n }]")),
+        ("atomic", shop("atomic: true", ""), both(INCREASE)),
+        ("three atomic", shop("atomic: true", ""), at_once("", &[("/", INCREASE); 3])),
+        ("a counter", SHOP.into(), both("[{ do: add, key: n, by: 1 }]")),
+        ("a counter that is told", SHOP.into(), both("[{ do: increment, key: n, by: 1 }]")),
+        (
+            "other keys",
+            SHOP.into(),
+            at_once("", &[("/", INCREASE), ("/", "[{ do: increase, key: m }]")]),
+        ),
+        ("only the first creates", SHOP.into(), both("[{ do: create, key: seat, value: x }]")),
+        ("one after the other by key", shop("publish: [news]", ordered), keyed.into()),
+        ("one at a time", shop("limits: { concurrency: 1 }", ""), both(INCREASE)),
+        (
+            "an idempotency key",
+            shop("publish: [news]", "topics: { news: embedded }\n").replace(
+                "http: [/]",
+                "http: [{ path: /, idempotency: true }]",
+            ),
+            "when:\n  - request: POST /\n    headers: { idempotency-key: k }\n    body: [{ do: increase, key: n }, { do: publish, topic: news, data: [] }]\n".into(),
+        ),
+        (
+            "atomic, with what is put off",
+            shop("atomic: true\noutputs: { mails: [write] }", "outputs: { mails: { log: {} } }\n"),
+            both("[{ do: if-count, prefix: sent, count: 0, then: [{ do: output, name: mails, operation: write, data: hi }, { do: set, key: sent, value: \"1\" }] }]"),
+        ),
+        (
+            "an id of its own for each",
+            SHOP.into(),
+            both("[{ do: random }, { do: add, key: n, by: 1 }]"),
+        ),
+    ]
+}
+
+#[test]
+fn races_are_found() {
+    for (name, manifest, text) in faulty() {
+        let found = race(&manifest, &text);
+        let broken = found
+            .broken
+            .unwrap_or_else(|| panic!("{name}: missed ({} tried; {:?})", found.tried, found.skipped));
+        println!("{name}: {}\n{broken}", broken.replay);
+    }
+}
+
+#[test]
+fn what_is_sound_is_not_accused() {
+    for (name, manifest, text) in sound() {
+        let found = race(&manifest, &text);
+        if let Some(broken) = &found.broken {
+            panic!("{name}: {}\n{broken}", broken.replay);
+        }
+        assert_eq!(found.skipped, None, "{name}");
+        assert!(found.tried > 0, "{name}");
+        println!("{name}: {} tried", found.tried);
+    }
+}
