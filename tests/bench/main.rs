@@ -6,13 +6,14 @@
 //!
 //! `cargo build --release` and `cargo guests` must have run. The peer `wasmtime serve` is looked for as
 //! `$WASMTIME`, then in `target/peers/bin`; without it its rows are left out, and the command that installs it
-//! is printed. `--hello` ends after the first table; `--events`, `--calls` and `--atomic` print only those.
+//! is printed. `--hello` ends after the first table; `--meter`, `--events`, `--calls` and `--atomic` print only those.
 
 mod atomic;
 mod calls;
 mod events;
 mod languages;
 mod load;
+mod metering;
 mod native;
 mod schedules;
 mod serving;
@@ -37,10 +38,14 @@ fn main() {
         calls::calls();
         return languages::instances();
     }
+    if std::env::args().any(|arg| arg == "--meter") {
+        return metering::cost();
+    }
     serving::hello();
     if std::env::args().any(|arg| arg == "--hello") {
         return;
     }
+    metering::cost();
     serving::one_get();
     storage::durable_sets();
     storage::reopen();

@@ -213,7 +213,7 @@ fn with_meter_the_limits_of_the_manifest_hold() {
     let metered = Host::start(app.path(), &["--meter"]);
     let client = metered.client();
     assert_eq!(client.get("/loop").status, 503);
-    assert_eq!(client.get("/compute?steps=1000000").status, 200, "more than that route may");
+    assert_eq!(client.get("/compute?words=100000").status, 200, "more than that route may");
     assert_eq!(host(client, "hello", "/").status, 200);
     until("it is counted", || burned(&metered, "hello", "http") > 0.0);
     assert!(burned(&metered, "hello", "http") < 1e6);

@@ -38,7 +38,7 @@ pub struct Linked {
     pre: InstancePre<Data>,
     http: Option<ProxyPre<Data>>,
     handlers: Arc<Handlers>,
-    is_metered: bool,
+    metering: Metering,
 }
 
 impl Micrologic {
@@ -125,13 +125,21 @@ impl Micrologic {
         // A guest yields at each tick, so that others run and its deadline is seen.
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
-        let fuel = self.linked.is_metered.then(|| allowed.unwrap_or(u64::MAX));
+        let metering = self.linked.metering;
+        let fuel = (metering != Metering::None).then(|| allowed.unwrap_or(u64::MAX));
         if let Some(fuel) = fuel {
             store.set_fuel(fuel)?;
+        }
+        if metering == Metering::Fuel {
+            store.fuel_async_yield_interval(Some(FUEL_SEEN))?;
         }
         Ok(Running { store, fuel })
     }
 }
+
+/// Code that computes keeps what it burns to itself. After so many units it tells, so that of a guest which is ended in the
+/// middle not more than this is unknown. A tick takes about as long.
+const FUEL_SEEN: u64 = 10_000_000;
 
 /// The store of a call that runs. However it ends, it tells what the call used.
 pub(crate) struct Running {
@@ -171,8 +179,12 @@ fn link(component: &Component, links: &[Link]) -> anyhow::Result<Linked> {
     let pre: InstancePre<Data> = linker.instantiate_pre(&component.inner)?;
     let http = component.exports_interface(exports::http::INTERFACE).then(|| ProxyPre::new(pre.clone()));
     let handlers = Handlers::find(&pre, |interface| component.exports_interface(interface))?;
-    let is_metered = component.kind.metering != Metering::None;
-    Ok(Linked { http: http.transpose()?, handlers: Arc::new(handlers), pre, is_metered })
+    Ok(Linked {
+        http: http.transpose()?,
+        handlers: Arc::new(handlers),
+        pre,
+        metering: component.kind.metering,
+    })
 }
 
 impl fmt::Debug for Micrologic {

@@ -7,7 +7,9 @@ use crate::{
     print::{err, out},
     testing::fuel::{
         difference::{self, Difference, Row},
-        files, judge, report, words,
+        files, judge,
+        report::{self, Report},
+        words,
     },
 };
 
@@ -51,8 +53,12 @@ enum Format {
 
 pub fn run(args: &Args) -> u8 {
     let Command::Report(args) = &args.command;
-    match show(args) {
-        Ok(code) => code,
+    match answer(args) {
+        Ok(answer) => {
+            print(&answer.report, args.format);
+            answer.above.iter().for_each(err);
+            if answer.above.is_empty() { exit::OK } else { exit::APP }
+        }
         Err(error) => {
             say(&error);
             exit::APP
@@ -60,7 +66,13 @@ pub fn run(args: &Args) -> u8 {
     }
 }
 
-fn show(args: &ReportArgs) -> anyhow::Result<u8> {
+struct Answer {
+    report: Report,
+    /// What grew by more than it may, a line each.
+    above: Vec<String>,
+}
+
+fn answer(args: &ReportArgs) -> anyhow::Result<Answer> {
     let path = files::named(&args.path);
     let after = files::existing(&path)?;
     let Some(base) = &args.base else {
@@ -71,31 +83,30 @@ fn show(args: &ReportArgs) -> anyhow::Result<u8> {
                 report::case(case, &after.cases[case])
             }
         };
-        print(&report, args.format);
-        return Ok(exit::OK);
+        return Ok(Answer { report, above: Vec::new() });
     };
     let before = files::base(base, &path)?;
     let difference = Difference::new(&before, &after);
     let case = match &args.case {
-        None => {
-            print(&report::difference(&difference), args.format);
-            None
-        }
+        None => None,
         Some(name) => {
-            let case =
-                difference::find(after.cases.keys().filter(|key| before.cases.contains_key(*key)), name)?;
-            print(&report::case_difference(case, &before.cases[case], &after.cases[case]), args.format);
-            Some(case)
+            let both = after.cases.keys().filter(|key| before.cases.contains_key(*key));
+            Some(difference::find(both, name)?)
         }
     };
-    let Some(percent) = args.fail_above else { return Ok(exit::OK) };
-    let above: Vec<_> =
-        difference.above(percent).filter(|row| case.is_none_or(|case| case == row.case)).collect();
-    above.iter().for_each(|row| err(too_much(row, percent)));
-    Ok(if above.is_empty() { exit::OK } else { exit::APP })
+    let report = match case {
+        None => report::difference(&difference),
+        Some(case) => report::case_difference(case, &before.cases[case], &after.cases[case]),
+    };
+    let mut above = Vec::new();
+    if let Some(percent) = args.fail_above {
+        let shown = difference.above(percent).filter(|row| case.is_none_or(|case| case == row.case));
+        above.extend(shown.map(|row| too_much(row, percent)));
+    }
+    Ok(Answer { report, above })
 }
 
-fn print(report: &report::Report, format: Format) {
+fn print(report: &Report, format: Format) {
     match format {
         Format::Table => out(report.text().trim_end()),
         Format::Markdown => out(report.markdown().trim_end()),
@@ -104,10 +115,68 @@ fn print(report: &report::Report, format: Format) {
 }
 
 fn too_much(row: &Row, percent: f64) -> String {
-    let (before, after) = (row.before.fuel, row.after.fuel);
-    format!(
-        "{} grew {}, more than {percent} %",
-        words::short(row.case, 80),
-        judge::by_more_than(before, after, percent)
-    )
+    let by = judge::by_more_than(row.before.fuel, row.after.fuel, percent);
+    format!("{} grew {by}, more than {percent} %", words::short(row.case, 80))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::testing::fuel::recording::tests::{recording, used};
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn asked(line: &[&str]) -> anyhow::Result<Answer> {
+        let Command::Report(args) =
+            Line::try_parse_from([&["fuel", "report"][..], line].concat())?.args.command;
+        answer(&args)
+    }
+
+    #[test]
+    fn a_report_is_of_a_recording_a_difference_or_a_case() {
+        let folder = tempfile::tempdir().unwrap();
+        let (app, base) = (folder.path(), folder.path().join("base.json"));
+        let cases =
+            |first, second| [("a / one", used(first, &[("f", first)])), ("a / two", used(second, &[]))];
+        files::write(&base, &recording("aa", &cases(1000, 1000))).unwrap();
+        files::write(&files::of_app(app), &recording("bb", &cases(1063, 1050))).unwrap();
+        let (app, base) = (app.to_str().unwrap(), base.to_str().unwrap());
+
+        for (line, head, above) in [
+            (&[app][..], "2,113 in 2 cases", 0),
+            (&[base], "2,000 in 2 cases", 0),
+            (&[app, "--case", "two"], "1,050 in `a / two`", 0),
+            (&[app, "--base", base], "2 cases grew", 0),
+            (&[app, "--base", base, "--fail-above", "6.3"], "2 cases grew", 0),
+            (&[app, "--base", base, "--fail-above", "5"], "2 cases grew", 1),
+            (&[app, "--base", base, "--fail-above", "0"], "2 cases grew", 2),
+            (&[base, "--base", app, "--fail-above", "0"], "2 cases shrank", 0),
+            (
+                &[app, "--base", base, "--case", "two", "--fail-above", "0"],
+                "1,000 → 1,050 (+5.0 %) in `a / two`",
+                1,
+            ),
+        ] {
+            let answer = asked(line).unwrap();
+            assert_eq!((answer.report.head.as_str(), answer.above.len()), (head, above), "{line:?}");
+        }
+        let answer = asked(&[app, "--base", base, "--fail-above", "5"]).unwrap();
+        assert_eq!(answer.above, ["a / one grew by 6.3 % (1,000 → 1,063), more than 5 %"]);
+
+        for wrong in [
+            &[app, "--fail-above", "5"][..],
+            &[app, "--base", base, "--fail-above", "-1"],
+            &[app, "--case", "three"],
+            &[app, "--base", "/no/such/file.json"],
+            &["/no/such/app"],
+        ] {
+            assert!(asked(wrong).is_err(), "{wrong:?}");
+        }
+    }
 }

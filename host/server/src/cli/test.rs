@@ -277,6 +277,9 @@ fn gather(args: &Args, load: Load<'_>) -> Result<Tests, u8> {
     })?;
     if let Some(name) = only.and_then(Path::file_name) {
         suites.retain(|suite| Path::new(&suite.file).file_name() == Some(name));
+        if suites.is_empty() {
+            return Err(refuse(&anyhow::anyhow!("there is no {}", args.path.display())));
+        }
     }
     Ok(Tests { source, app, suites })
 }
@@ -303,33 +306,35 @@ fn watch(args: &Args, load: Load<'_>, prepare: Prepare<'_>) -> Result<std::conve
     })?;
     let mut scope = scope(args, &source);
     let mut watch = Watch::new(&scope).map_err(machine)?;
+    let (mut has_built, mut is_built) = (false, true);
     loop {
-        // Whatever is wrong has been said, and may be mended.
-        _ = once(args, load, prepare);
-        loop {
-            err("\n--- waiting for a change; Ctrl-C ends ---");
-            let changed = watch.next();
-            err(format_args!("--- {} changed ---\n", plain(&changed.path.display().to_string())));
-            source = files::find(&path).unwrap_or(source);
-            // Folders that are new are watched before what is in them is built.
-            watch.follow(&scope).map_err(machine)?;
-            let is_built = changed.change == Change::Tests || built(&source, &mut watch);
-            scope = self::scope(args, &source);
-            watch.follow(&scope).map_err(machine)?;
-            if is_built {
-                break;
-            }
+        if is_built {
+            // Whatever is wrong has been said, and may be mended.
+            _ = once(args, load, prepare);
         }
+        err("\n--- waiting for a change; Ctrl-C ends ---");
+        for path in watch.ran(has_built) {
+            let path = path.display().to_string();
+            err(format_args!("--- {} changes in every run: it is not looked at meanwhile ---", plain(&path)));
+        }
+        let changed = watch.next();
+        err(format_args!("--- {} changed ---\n", plain(&changed.path.display().to_string())));
+        source = files::find(&path).unwrap_or(source);
+        // Folders that are new are watched before what is in them is built.
+        watch.follow(&scope).map_err(machine)?;
+        has_built = changed.change == Change::Sources;
+        is_built = !has_built || built(&source);
+        scope = self::scope(args, &source);
+        watch.follow(&scope).map_err(machine)?;
     }
 }
 
 /// Runs the build commands. If one fails, it has been said, and there is nothing new to test.
-fn built(source: &Source, watch: &mut Watch) -> bool {
+fn built(source: &Source) -> bool {
     // What is wrong with the manifest is said when the tests are run.
     let Ok(Some(app)) = app(source) else { return true };
     // What build tools print does not belong among the results.
     let built = build::commands(&app, &source.folder, || Stdio::from(std::io::stderr()));
-    watch.built();
     built.inspect_err(say).is_ok()
 }
 

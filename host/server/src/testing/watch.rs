@@ -1,7 +1,8 @@
 //! Waits until something has changed that tests depend on: the manifest, test files, compiled components, sources.
 //!
 //! Folders are watched one by one, and not as trees: those of build tools hold more folders than there are watches. What a
-//! build writes must not be taken for a change of its sources, or it would be built for ever.
+//! run writes by itself (its build generates sources, its output goes to a file) must not be taken for a change, or it would
+//! run for ever.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -49,8 +50,8 @@ pub struct Scope {
 pub struct Watch {
     watcher: RecommendedWatcher,
     noted: Arc<Noted>,
-    /// What changed while the last build ran.
-    products: BTreeSet<PathBuf>,
+    /// What changed while it ran, and in how many runs one after the other.
+    products: BTreeMap<PathBuf, u32>,
 }
 
 /// Folders that are watched at the most.
@@ -59,6 +60,8 @@ const FOLDERS: usize = 10_000;
 const PATHS: usize = 1000;
 /// A change is over when nothing has changed for this long: an editor writes a file in several steps.
 const QUIET: Duration = Duration::from_millis(100);
+/// What changes in so many runs, one after the other, is changed by them. In fewer it may be a source that was saved meanwhile.
+const RUNS: u32 = 3;
 /// So often it is waited for quiet: something may change all the time.
 const PATIENCE: u32 = 20;
 
@@ -73,7 +76,7 @@ impl Watch {
             Err(error) => tracing::debug!(%error, "watching"),
         });
         let watcher = watcher.context("cannot watch files")?;
-        let mut watch = Self { watcher, noted, products: BTreeSet::new() };
+        let mut watch = Self { watcher, noted, products: BTreeMap::new() };
         watch.follow(scope)?;
         Ok(watch)
     }
@@ -105,9 +108,10 @@ impl Watch {
         self.noted.next()
     }
 
-    /// What has changed until now was changed by a build of ours.
-    pub fn built(&mut self) {
-        self.noted.built(&mut self.products);
+    /// A run of ours is over, in which sources were built or not. What it has written itself is no change. The paths that
+    /// are from now on thought to be such.
+    pub fn ran(&mut self, has_built: bool) -> Vec<PathBuf> {
+        self.noted.ran(&mut self.products, has_built)
     }
 }
 
@@ -187,19 +191,29 @@ impl Noted {
         state
     }
 
-    /// Drops what a build of ours has written: components, and files that change in each build. A source that was
-    /// saved while it was built stays.
-    fn built(&self, products: &mut BTreeSet<PathBuf>) {
+    fn ran(&self, products: &mut BTreeMap<PathBuf, u32>, has_built: bool) -> Vec<PathBuf> {
         let mut state = self.quiet(self.state());
-        let before = std::mem::take(products);
         let State { scope, pending, .. } = &mut *state;
+        if has_built {
+            // A run without a build leaves what builds write as it is, and says nothing about it.
+            products.retain(|path, _| pending.get(path) == Some(&Change::Sources));
+        }
+        let mut new = vec![];
         pending.retain(|path, change| match change {
-            Change::Tests => !scope.components.contains(path),
+            Change::Tests => !(has_built && scope.components.contains(path)),
             Change::Sources => {
-                products.insert(path.clone());
-                !before.contains(path)
+                let runs = products.entry(path.clone()).or_default();
+                *runs = runs.saturating_add(1);
+                if *runs == RUNS {
+                    new.push(path.strip_prefix(&scope.folder).unwrap_or(path).to_owned());
+                }
+                *runs < RUNS
             }
         });
+        if products.len() > PATHS {
+            products.clear();
+        }
+        new
     }
 }
 

@@ -47,7 +47,7 @@ impl Handler for Probe {
             ["headers"] => world::headers(&request),
             ["status"] => Ok(Response::new(u16::try_from(number(&request, "code", 200)?)?)),
             ["loop"] => limits::spin(),
-            ["compute"] => limits::compute(number(&request, "steps", 1)?),
+            ["compute"] => limits::compute(number(&request, "words", 1)?),
             ["grow"] => limits::grow(),
             ["overflow"] => Ok(Response::text(limits::overflow(0).to_string())),
             ["panic"] => panic!("asked to"),

@@ -1,6 +1,6 @@
 //! Everything that an instance can use too much of.
 
-use std::hint::black_box;
+use std::{collections::BTreeMap, hint::black_box};
 
 use mecha_guest::{
     http::{Error, Response},
@@ -14,11 +14,16 @@ pub(crate) fn spin() -> ! {
     }
 }
 
-/// So many steps of a hash (FNV-1a), without a single call to the host.
-pub(crate) fn compute(steps: u64) -> Result<Response, Error> {
-    let hash = (0..steps)
-        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, step| (hash ^ step).wrapping_mul(0x0100_0000_01b3));
-    Ok(Response::text(format!("{hash:016x}\n")))
+/// Counts so many words, of which there are 4,096, in the order of the alphabet: without a call to the host, and with all
+/// that programs are made of.
+pub(crate) fn compute(words: u64) -> Result<Response, Error> {
+    let mut counts = BTreeMap::<String, u64>::new();
+    let mut random = 1_u64;
+    for _ in 0..words {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        *counts.entry(format!("{:03x}", random >> 52)).or_default() += 1;
+    }
+    Ok(Response::text(format!("{} words\n", counts.len())))
 }
 
 /// Takes memory until there is none, and writes to all of it.

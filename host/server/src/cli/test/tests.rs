@@ -73,6 +73,7 @@ fn what_is_run_and_how_it_ends() {
     let app = app(&[("tests/a.yaml", "one\ntwo"), ("tests/b.yaml", "fails\none")]);
     let (root, a) = (path(app.path()), app.path().join("tests/a.yaml"));
     let (file, manifest) = (path(&a), app.path().join("mecha.yaml"));
+    let absent = a.with_file_name("c.yaml");
     let exact = format!("{file}::one");
     let cases: &[(&[&str], u8, &[&str])] = &[
         (&[root], exit::APP, &["fails", "one", "one", "two"]),
@@ -86,6 +87,7 @@ fn what_is_run_and_how_it_ends() {
         (&[file, "fails"], exit::APP, &[]),
         (&[root, "--list"], exit::OK, &[]),
         (&[root, "b.yaml", "--fail-fast", "--jobs", "1"], exit::APP, &["fails"]),
+        (&[path(&absent)], exit::APP, &[]),
         (&["/there/is/no/such/folder"], exit::APP, &[]),
     ];
     for (line, code, ran) in cases {

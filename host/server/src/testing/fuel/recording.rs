@@ -253,11 +253,11 @@ pub mod tests {
                 "\"memry\"",
                 "fuel.json:13:13: this is no recording of fuel: unknown field `memry`, expected one of `fuel`, `memory`, `host-calls`, `profile`",
             ),
-            ("\"fuel\": 7,\n", "\n", "fuel.json:29:5: this is no recording of fuel: missing field `fuel`"),
+            ("\"fuel\": 7,\n", "\n", "fuel.json:30:5: this is no recording of fuel: missing field `fuel`"),
             (
                 "  \"format\": 1,\n",
                 "",
-                "fuel.json:36:1: this is no recording of fuel: missing field `format`",
+                "fuel.json:31:1: this is no recording of fuel: missing field `format`",
             ),
             ("\"format\": 1", "\"format\": 2", "fuel.json has format 2, and this mecha-host reads format 1"),
             (
@@ -265,7 +265,7 @@ pub mod tests {
                 "<<<<<<< ours\n    \"orders / none\"",
                 "fuel.json:26: it holds a merge that was left undone",
             ),
-            ("  }\n}\n", "", "fuel.json:31:5: this is no recording of fuel: EOF while parsing an object"),
+            ("  }\n}\n", "", "fuel.json:31:0: this is no recording of fuel: EOF while parsing an object"),
         ] {
             assert!(TEXT.contains(from), "{from}");
             let error = Recording::read("fuel.json", &TEXT.replacen(from, to, 1)).unwrap_err().to_string();

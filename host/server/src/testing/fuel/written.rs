@@ -57,9 +57,8 @@ pub fn firefox(profile: &Profile, case: &str) -> anyhow::Result<String> {
     let start = firefox::ReferenceTimestamp::from_millis_since_unix_epoch(0.0);
     let mut made = firefox::Profile::new("mecha-host test", start, interval);
     made.set_symbolicated(true);
-    let process = made.add_process(&format!("fuel{}", unit.shown), 1, at(0));
+    let process = made.add_process(&format!("{case} ({})", unit.shown), 1, at(0));
     let thread = made.add_thread(process, 1, at(0), true);
-    made.set_thread_name(thread, case);
     made.add_initial_visible_thread(thread);
     made.add_initial_selected_thread(thread);
 
@@ -132,9 +131,9 @@ struct Unit {
 
 fn unit(profile: &Profile) -> Unit {
     let heaviest = profile.samples.iter().map(|sample| sample.weight).max().unwrap_or(0);
-    let units = [(1, ""), (1000, ", in thousands"), (1_000_000, ", in millions")];
+    let units = [(1, "fuel"), (1000, "fuel, in thousands"), (1_000_000, "fuel, in millions")];
     let fits = |(fuel, _): &(u64, _)| heaviest / fuel <= i32::MAX as u64;
-    let (fuel, shown) = units.into_iter().find(fits).unwrap_or((1_000_000_000_000, ", in trillions"));
+    let (fuel, shown) = units.into_iter().find(fits).unwrap_or((1_000_000_000_000, "fuel, in trillions"));
     Unit { fuel, shown }
 }
 
@@ -193,7 +192,7 @@ mod tests {
         assert_eq!(text, firefox(&two_components(), "orders / a").unwrap(), "it is the same each time");
         let made: Value = serde_json::from_str(&text).unwrap();
         let thread = &made["threads"][0];
-        assert_eq!(thread["name"], "orders / a");
+        assert_eq!(thread["processName"], "orders / a (fuel)");
         assert_eq!(thread["samples"]["weight"], json!([300, 200, 100, 7]));
         assert_eq!(thread["samples"]["weightType"], "samples");
         assert_eq!(thread["samples"]["timeDeltas"], json!([0.0, 0.3, 0.2, 0.1]));
@@ -217,7 +216,7 @@ mod tests {
         ] {
             let heavy = Profile { samples: vec![sample(&[("shop", "f")], weight), sample(&[], weight)] };
             let made: Value = serde_json::from_str(&firefox(&heavy, "x").unwrap()).unwrap();
-            assert_eq!(made["threads"][0]["processName"], shown);
+            assert_eq!(made["threads"][0]["processName"], format!("x ({shown})"));
             assert_eq!(made["threads"][0]["samples"]["weight"], json!([weighs, weighs]));
         }
     }

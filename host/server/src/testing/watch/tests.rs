@@ -94,23 +94,47 @@ fn changes_are_remembered_in_bounded_memory() {
 
 /// A build that writes among its sources, as generators do, would be run for ever.
 #[test]
-fn a_build_is_no_change_of_its_sources() {
-    let (noted, mut products) = (noted(), BTreeSet::new());
-    let build = |also: &[&str], products: &mut BTreeSet<PathBuf>| {
-        for path in ["/build/target/shop.wasm", "/app/src/generated.rs"].iter().chain(also) {
+fn what_a_run_writes_is_no_change() {
+    let (noted, mut products) = (noted(), BTreeMap::new());
+    let mut run = |has_built, also: &[&str]| {
+        let written_by_builds = ["/build/target/shop.wasm", "/app/src/generated.rs"];
+        for path in written_by_builds.iter().filter(|_| has_built).chain(also) {
             noted.note(&written(path));
         }
-        noted.built(products);
-        noted.state().pending.keys().map(|path| path.display().to_string()).collect::<Vec<_>>()
+        let new = noted.ran(&mut products, has_built);
+        let left = std::mem::take(&mut noted.state().pending);
+        let shown =
+            |paths: Vec<PathBuf>| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+        (shown(left.into_keys().collect()), shown(new))
     };
-    // It might be a source that was saved meanwhile: it is built once more.
-    assert_eq!(build(&[], &mut products), ["/app/src/generated.rs"]);
-    noted.next();
-    assert!(build(&[], &mut products).is_empty());
-    // Now it is known. What is saved meanwhile is built, and tested.
-    assert_eq!(build(&["/app/src/lib.rs"], &mut products), ["/app/src/lib.rs"]);
-    noted.next();
-    assert_eq!(build(&["/app/tests/a.yaml"], &mut products), ["/app/tests/a.yaml"]);
+    let none = || Vec::<String>::new();
+    let generated = || vec!["/app/src/generated.rs".to_owned()];
+    // It might be a source that was saved meanwhile: it is built again.
+    assert_eq!(run(true, &[]), (generated(), none()));
+    assert_eq!(run(true, &[]), (generated(), none()));
+    assert_eq!(run(true, &[]), (none(), vec!["src/generated.rs".to_owned()]));
+    assert_eq!(run(true, &[]), (none(), none()));
+    // What is saved meanwhile is built, and tested.
+    let lib = || vec!["/app/src/lib.rs".to_owned()];
+    assert_eq!(run(true, &["/app/src/lib.rs"]), (lib(), none()));
+    assert_eq!(run(true, &["/app/tests/a.yaml"]), (vec!["/app/tests/a.yaml".to_owned()], none()));
+    assert_eq!(run(true, &["/app/src/lib.rs"]), (lib(), none()));
+    // Others build as well.
+    let shop = "/build/target/shop.wasm";
+    assert_eq!(run(false, &[shop]), (vec![shop.to_owned()], none()));
+    assert_eq!(run(true, &[]), (none(), none()));
+}
+
+/// As in `mecha-host test --watch | tee log`.
+#[test]
+fn what_is_printed_to_a_file_of_the_app_is_no_change() {
+    let (noted, mut products) = (noted(), BTreeMap::new());
+    let runs = (0..6).map(|_| {
+        noted.note(&written("/app/log"));
+        noted.ran(&mut products, false);
+        !std::mem::take(&mut noted.state().pending).is_empty()
+    });
+    assert_eq!(runs.collect::<Vec<_>>(), [true, true, false, false, false, false]);
 }
 
 #[test]
