@@ -73,24 +73,6 @@ impl Bench {
         Ok(Self { loaded, linked, metrics: Arc::new(Metrics::new()), manifest })
     }
 
-    /// The same components under another manifest, if that is right.
-    pub(super) fn with_manifest(&self, change: impl FnOnce(&str) -> Option<String>) -> Option<Self> {
-        let (file, text) = self.manifest.as_ref()?;
-        let text = change(text)?;
-        let (mut app, _) = manifest::load(file, &text, &TestSecrets(BTreeMap::new())).ok()?;
-        adapt(&mut app);
-        let loaded = Loaded {
-            app,
-            folder: self.loaded.folder.clone(),
-            components: self.loaded.components.clone(),
-            bare: self.loaded.bare,
-            at: self.loaded.at,
-            warnings: Default::default(),
-        };
-        let (linked, metrics) = (self.linked.clone(), self.metrics.clone());
-        Some(Self { loaded, linked, metrics, manifest: Some((file.clone(), text)) })
-    }
-
     /// The app as a case has it, if that is another than the manifest's.
     pub(super) fn app_of(&self, given: &Given) -> anyhow::Result<Option<App>> {
         if given.env.is_empty() && given.secrets.is_empty() {
