@@ -36,6 +36,8 @@ pub struct Run {
     pub unanswered: Vec<String>,
     /// How often the host crashed.
     pub crashes: u32,
+    /// When its last step was done.
+    pub ended: Timestamp,
 }
 
 /// What was there right after a step.
@@ -97,6 +99,7 @@ pub fn run(bench: &Bench, case: &Case, how: How) -> anyhow::Result<Run> {
         usage: Usage::default(),
         waited: Duration::ZERO,
         crashes: 0,
+        ended: case.given.clock,
         at: 0,
         due: None,
         begun: Mutex::default(),
@@ -109,10 +112,10 @@ pub fn run(bench: &Bench, case: &Case, how: How) -> anyhow::Result<Run> {
             .context("cannot start a runtime")?;
         if let Some(seen) = runtime.block_on(drive.live())? {
             let unanswered = drive.around.outside.asked().unanswered;
-            let Drive { replies, glances, usage, waited, crashes, .. } = drive;
+            let Drive { replies, glances, usage, waited, crashes, ended, .. } = drive;
             let replies =
                 replies.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect();
-            return Ok(Run { seen, replies, glances, usage, waited, unanswered, crashes });
+            return Ok(Run { seen, replies, glances, usage, waited, unanswered, crashes, ended });
         }
     }
 }
@@ -136,6 +139,7 @@ struct Drive<'a> {
     usage: Usage,
     waited: Duration,
     crashes: u32,
+    ended: Timestamp,
     /// The step that is next.
     at: usize,
     /// Until when it waits.
@@ -202,6 +206,7 @@ impl Drive<'_> {
                 self.glances.push(Glance { step: self.at - 1, seen, replies });
             }
         }
+        self.ended = world.clock.now();
         if let Some(until) = self.until {
             world.clock.sleep_until(until).await;
             world.idle().await;
@@ -269,10 +274,8 @@ impl Drive<'_> {
     }
 
     /// What a step is answered when nothing goes wrong, if that is known.
-    fn usual(&self, (step, index): Place) -> Option<&Reply> {
-        let count = |step: &Step| if let Action::AtOnce(steps) = &step.action { steps.len() } else { 1 };
-        let before: usize = self.case.when.iter().take(step).map(count).sum();
-        self.usual.get(before + index)
+    fn usual(&self, place: Place) -> Option<&Reply> {
+        self.usual.get(order(self.case, place))
     }
 
     /// Nobody asks again: what the step of the crash has not answered has no answer.
@@ -313,6 +316,22 @@ pub fn is_refused(reply: &Reply) -> bool {
         Reply::Lost => true,
         Reply::None => false,
     }
+}
+
+/// Which of the replies is that of a step.
+fn order(case: &Case, (step, index): Place) -> usize {
+    let count = |step: &Step| if let Action::AtOnce(steps) = &step.action { steps.len() } else { 1 };
+    case.when.iter().take(step).map(count).sum::<usize>() + index
+}
+
+/// Which of the replies is that of the step with this number.
+#[must_use]
+pub fn numbered(case: &Case, wanted: usize) -> Option<usize> {
+    case.when.iter().enumerate().find_map(|(step, of)| {
+        let count = if let Action::AtOnce(steps) = &of.action { steps.len() } else { 1 };
+        let index = (0..count).find(|index| number(step, *index) == wanted)?;
+        Some(order(case, (step, index)))
+    })
 }
 
 /// Tells the steps of a case apart, those that are done at once as well.

@@ -130,16 +130,17 @@ impl Recorder {
 
     /// A step of the case itself: somebody outside is about to get their answer.
     pub async fn answering(&self, cause: usize, component: &name::Component) {
-        let (index, call) = {
+        let (index, call, called) = {
             let notes = self.notes();
             let call = notes.causes.iter().rposition(|by| *by == Some(cause));
-            (notes.steps.len(), call.unwrap_or_default())
+            let called = call.and_then(|call| notes.calls.get(call)).map(|call| call.component.clone());
+            (notes.steps.len(), call.unwrap_or_default(), called)
         };
         let passing = Passing {
             index,
             call,
             cause: Some(cause),
-            component,
+            component: called.as_ref().unwrap_or(component),
             attempt: 1,
             depth: 0,
             in_unit: false,

@@ -19,9 +19,9 @@ use anyhow::Context as _;
 use mecha_manifest::suite::{Action, Case};
 
 use super::{
+    Broken, Found,
     explore::{Explorer, Process, Rule, Schedule},
-    found::{Broken, Found},
-    picture::Picture,
+    picture::{Difference, Picture},
 };
 use crate::testing::{
     bench::Bench,
@@ -46,55 +46,69 @@ use turnstile::{Made, Turnstile};
 const RUNS: usize = 2000;
 /// How long a call is waited for that waits for another, by the time of the case.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long a case goes on after its steps, so that what is tried again is.
-const AFTERWARDS: Duration = Duration::from_secs(60);
+/// How long a case goes on after its steps, so that what is tried again is. It is no round time: what is due after a round
+/// one would be due at the very end.
+const AFTERWARDS: Duration = Duration::from_secs(77);
 
 /// Tries the races of a case, until one breaks it.
-#[must_use]
-pub fn race_everywhere(bench: &Bench, _suite_file: &str, case: &Case) -> Found {
+pub(super) fn everywhere(bench: &Bench, case: &Case) -> anyhow::Result<Found> {
     let mut found = Found::default();
     let mut skipped = vec![];
     let races = races::races(case);
     if races.is_empty() {
-        skipped.push("it has no two requests, events or invocations".to_owned());
+        skipped.push("it has no requests, events or invocations that could race".to_owned());
     }
     for race in races {
-        match explore(bench, &race) {
-            Ok(Explored { tried, left, broken }) => {
-                found.tried += tried;
-                if let Some(broken) = broken {
-                    found.broken = Some(advised(bench, &race, broken));
-                    break;
-                }
-                if left > 0 {
-                    let names = race.labels.join(" and ");
-                    skipped
-                        .push(format!("of {names}, {tried} orders were tried, and at least {left} were not"));
-                }
+        let serial = match Serial::of(bench, &race)? {
+            Ok(serial) => serial,
+            Err(why) => {
+                skipped.push(format!("{}: {why}", race.name()));
+                continue;
             }
-            Err(error) => skipped.push(format!("{}: {error:#}", race.labels.join(" and "))),
+        };
+        let Explored { tried, left, broken } = explore(bench, &race, &serial)?;
+        found.tried += tried;
+        if let Some(broken) = broken {
+            found.broken = Some(shown(bench, &race, &serial, broken));
+            break;
+        }
+        if left > 0 {
+            skipped.push(format!("{}: {tried} orders were tried, and at least {left} were not", race.name()));
         }
     }
     found.skipped = (!skipped.is_empty()).then(|| skipped.join("; "));
-    found
+    Ok(found)
 }
 
-/// Runs one order again, as `race:1.2.1` or `race:2+3:1.2.1` says.
-///
-/// # Errors
-/// If it is an order of no race of this case, or cannot be run.
-pub fn replay(bench: &Bench, case: &Case, token: &str) -> anyhow::Result<Found> {
-    let order = token.strip_prefix("race:").context("it is no order of a race")?;
-    let (of, choices) = order.rsplit_once(':').map_or((None, order), |(of, choices)| (Some(of), choices));
-    let race = races::races(case).into_iter().find(|race| race.token.as_deref() == of);
-    let race = race.context("the case has no such race")?;
-    let choice = |text: &str| text.parse().ok().and_then(|number: usize| number.checked_sub(1));
-    let choices: Option<Vec<_>> = choices.split('.').map(choice).collect();
-    let choices = choices.context("it is no order of a race")?;
-    let serial = Serial::of(bench, &race)?;
-    let directed = direct(bench, &race.case, &race, Schedule::replaying(choices), PATIENCE)?;
+/// An order that was found: of which race of its case, and who went on when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Order {
+    race: Option<String>,
+    choices: Vec<Process>,
+}
+
+/// `race:1.2.1`, or `race:2+3:1.2.1` of the second and the third step.
+pub(super) fn parse(token: &str) -> Option<Order> {
+    let order = token.strip_prefix("race:")?;
+    let (race, choices) = order.rsplit_once(':').map_or((None, order), |(race, rest)| (Some(race), rest));
+    let choice = |text: &str| text.parse::<usize>().ok()?.checked_sub(1);
+    let choices = choices.split('.').map(choice).collect::<Option<_>>()?;
+    Some(Order { race: race.map(str::to_owned), choices })
+}
+
+/// Runs one order again.
+pub(super) fn again(bench: &Bench, case: &Case, order: &Order) -> anyhow::Result<Found> {
+    let race = races::races(case).into_iter().find(|race| race.token == order.race);
+    let race = race.context("the case has no such race: it is another by now")?;
+    let serial = match Serial::of(bench, &race)? {
+        Ok(serial) => serial,
+        Err(why) => return Ok(Found { skipped: Some(why), ..Found::default() }),
+    };
+    let schedule = Schedule::replaying(order.choices.clone());
+    let directed = direct(bench, &race.case, &race, schedule, PATIENCE)?;
     let broken = serial.judge(&directed).map(|what| Violation { what, directed });
-    Ok(Found { tried: 1, broken: broken.map(|broken| advised(bench, &race, broken)), skipped: None })
+    let broken = broken.map(|broken| shown(bench, &race, &serial, broken));
+    Ok(Found { tried: 1, broken, skipped: None })
 }
 
 /// What the orders of a race have shown.
@@ -107,20 +121,19 @@ struct Explored {
 
 /// An order that comes to what no serial order comes to.
 struct Violation {
-    what: Vec<super::picture::Difference>,
+    what: Vec<Difference>,
     directed: Directed,
 }
 
 /// A run whose calls were let through in an order.
-pub struct Directed {
+struct Directed {
     run: Run,
     picture: Picture,
     schedule: Schedule<Op>,
     made: Vec<Made>,
 }
 
-fn explore(bench: &Bench, race: &Race) -> anyhow::Result<Explored> {
-    let serial = Serial::of(bench, race)?;
+fn explore(bench: &Bench, race: &Race, serial: &Serial) -> anyhow::Result<Explored> {
     let mut explorer = Explorer::new(Rule { preemptions: None, reduces: true, runs: RUNS });
     let mut tried = 0;
     while let Some(schedule) = explorer.next() {
@@ -160,10 +173,10 @@ fn waits(case: &Case) -> Duration {
     case.when.iter().map(|step| wait(&step.action)).fold(Duration::ZERO, Duration::saturating_add)
 }
 
-fn advised(bench: &Bench, race: &Race, violation: Violation) -> Broken {
+fn shown(bench: &Bench, race: &Race, serial: &Serial, violation: Violation) -> Broken {
     let Violation { what, directed } = violation;
     let (sequence, flaw) = told::table(race, &directed.made, &directed.run.seen);
-    let advice = advice::advice(bench, race, &what, &directed.made, flaw);
+    let advice = advice::advice(bench, race, serial, &what, &directed.made, flaw);
     Broken { what, sequence, others: 0, replay: token(race, directed.schedule.chosen()), advice }
 }
 

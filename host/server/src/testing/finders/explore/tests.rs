@@ -36,7 +36,7 @@ struct Mistaken(Toy);
 
 impl Move for Mistaken {
     fn depends_on(&self, other: &Self) -> bool {
-        let is_read = |toy: &Toy| matches!(toy, Toy::Read(_));
+        let is_read = |toy: &Toy| matches!(toy, Read(_));
         is_read(&self.0) == is_read(&other.0) && self.0.depends_on(&other.0)
     }
 }
@@ -62,7 +62,7 @@ fn run<M: Move>(
             return Some(Some((variables, registers)));
         }
         let can = |(process, toy): &(usize, Toy)| match toy {
-            Toy::Lock(lock) => locks[*lock].is_none_or(|owner| owner == *process),
+            Lock(lock) => locks[*lock].is_none_or(|owner| owner == *process),
             _ => true,
         };
         let ready: Vec<_> =
@@ -72,10 +72,10 @@ fn run<M: Move>(
         }
         let process = schedule.choose(&ready)?;
         match program[process][at[process]] {
-            Toy::Read(variable) => registers[process] = variables[variable],
-            Toy::Write(variable, more) => variables[variable] = registers[process] + more,
-            Toy::Lock(lock) => locks[lock] = Some(process),
-            Toy::Unlock(lock) => locks[lock] = None,
+            Read(variable) => registers[process] = variables[variable],
+            Write(variable, more) => variables[variable] = registers[process] + more,
+            Lock(lock) => locks[lock] = Some(process),
+            Unlock(lock) => locks[lock] = None,
         }
         at[process] += 1;
     }
@@ -198,7 +198,7 @@ fn random(seed: u64) -> Program {
 #[test]
 fn nothing_is_lost_by_leaving_orders_out() {
     let mut saved = 0;
-    for seed in 0..300 {
+    for seed in 0..60 {
         let program = random(seed);
         let (all, many, _) = explore(&program, ALL, |toy| toy);
         let (some, few, _) = explore(&program, REDUCED, |toy| toy);
@@ -206,7 +206,7 @@ fn nothing_is_lost_by_leaving_orders_out() {
         assert!(few <= many);
         saved += many - few;
     }
-    assert!(saved > 10_000, "{saved}");
+    assert!(saved > 5_000, "{saved}");
 }
 
 #[test]
@@ -215,5 +215,5 @@ fn a_wrong_idea_of_independence_is_found_out() {
         let program = random(*seed);
         explore(&program, ALL, |toy| toy).0 != explore(&program, REDUCED, Mistaken).0
     };
-    assert!((0..300).filter(differ).count() > 50);
+    assert!((0..60).filter(differ).count() > 10);
 }

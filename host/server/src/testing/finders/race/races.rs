@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use mecha_manifest::suite::{Action, Case, Step};
 
-use crate::testing::case::number;
+use crate::testing::{case::number, finders::usual::answer_again};
 
 /// A case in which some steps are done at once.
 #[derive(Debug, Clone)]
@@ -19,6 +19,12 @@ pub struct Race {
 }
 
 impl Race {
+    /// `POST /a (1) and POST /a (2)`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.labels.join(" and ")
+    }
+
     /// The numbers of the racing steps.
     #[must_use]
     pub fn numbers(&self) -> BTreeSet<usize> {
@@ -35,6 +41,7 @@ impl Race {
         let mut case = case.clone();
         // What the case expects it expects of its own order.
         case.when.iter_mut().for_each(|step| step.then = None);
+        answer_again(&mut case.given);
         let steps = case.when.get(at).map(|step| members(&step.action)).unwrap_or_default();
         let mut racing = vec![];
         let mut labels = vec![];

@@ -86,11 +86,6 @@ impl Strands {
     pub fn is_over(&self, process: Process) -> bool {
         self.strands.get(process).is_none_or(|strand| strand.is_over)
     }
-
-    #[must_use]
-    pub fn cause(&self, process: Process) -> usize {
-        self.strands[process].cause
-    }
 }
 
 #[cfg(test)]
