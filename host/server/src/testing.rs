@@ -18,6 +18,7 @@
 //! | [`effects`] | which operations change something |
 //! | [`trial`] | a case, tried and judged |
 //! | [`case`] | a case from its beginning to its end |
+//! | [`component`] | tests that are components |
 //! | [`expect`] | what was expected against what is there |
 //! | [`fuel`] | where the fuel goes: recordings, tolerance, profiles |
 //! | [`seen`] | what a case left behind |
@@ -30,6 +31,7 @@ pub mod act;
 pub mod bench;
 pub mod case;
 pub mod clock;
+pub mod component;
 pub mod effects;
 pub mod expect;
 pub mod finders;

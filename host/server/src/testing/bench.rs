@@ -10,6 +10,7 @@ use mecha_runtime::{
     micrologic::{Linked, Micrologic},
 };
 
+use super::component::TestComponent;
 use crate::{
     files::{Kind, Source},
     load::{self, Loaded, Report},
@@ -22,6 +23,8 @@ pub struct Bench {
     pub loaded: Loaded,
     /// Components that are linked to nothing but the host.
     pub linked: Vec<Option<Linked>>,
+    /// Test components of the app.
+    pub tests: Vec<TestComponent>,
     /// Nobody looks at it, and it takes long to make.
     pub metrics: Arc<Metrics>,
     manifest: Option<(String, String)>,
@@ -82,7 +85,8 @@ impl Bench {
             Kind::Manifest { file, text } => Some((file.clone(), text.clone())),
             Kind::Component { .. } => None,
         };
-        Ok(Self { loaded, linked, metrics: Arc::new(Metrics::new()), manifest, remedy: Remedy::default() })
+        let (metrics, remedy) = (Arc::new(Metrics::new()), Remedy::default());
+        Ok(Self { loaded, linked, tests: vec![], metrics, manifest, remedy })
     }
 
     /// The same app with a remedy.
@@ -100,7 +104,12 @@ impl Bench {
             warnings: Report::default(),
         };
         let (linked, metrics, manifest) = (self.linked.clone(), self.metrics.clone(), self.manifest.clone());
-        Self { loaded, linked, metrics, manifest, remedy }
+        Self { loaded, linked, tests: vec![], metrics, manifest, remedy }
+    }
+
+    /// The test component that is this file, if it is one.
+    pub fn test(&self, file: &str) -> Option<&TestComponent> {
+        self.tests.iter().find(|test| test.file == file)
     }
 
     /// The app as a case has it, if that is another than the manifest's.

@@ -34,8 +34,13 @@ impl Runner for Trial {
     fn run(&self, suite: &Suite, case: &Case) -> Tried {
         let began = began();
         let (file, name) = (suite.file.clone(), case.name.clone());
-        let (verdict, seen, usage, notes) = match case::run(&self.bench, case, how(case)) {
-            Ok(run) => {
+        let run = match self.bench.test(&suite.file) {
+            Some(test) => test.run(&self.bench, &name, how(case).plan),
+            None => case::run(&self.bench, case, how(case)).map(|run| (run, Ok(()))),
+        };
+        let (verdict, seen, usage, notes) = match run {
+            Ok((run, Err(why))) => (Verdict::Said(why), run.seen, run.usage, vec![]),
+            Ok((run, Ok(()))) => {
                 let (verdict, notes) = self.tried(suite, case, &run);
                 (verdict, run.seen, run.usage, notes)
             }

@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use mecha_manifest::suite::{
-    AnswerPattern, CalleePattern, EventPattern, JobPattern, OutputPattern, Pattern, RequestPattern,
-    ResponsePattern, StorePattern, StoreRef,
-};
-use mecha_primitives::{bindings::Effect, clock::Timestamp, identity::CallId, name};
+use mecha_manifest::suite::{AnswerPattern, Pattern, ResponsePattern, StorePattern, StoreRef};
+use mecha_primitives::identity::CallId;
 use mecha_runtime::fault::Kind;
 use serde_json::json;
 
 use super::{samples::*, *};
-use crate::testing::seen::{Call, CalleeCall, HttpCall, InvokeError, Invoked, Job, Line, OutputCall};
+use crate::testing::seen::{Call, End, InvokeError, Invoked};
+
+mod lists;
 
 /// All mismatches, as they are shown.
 fn told(expected: &Expected, seen: &Seen, replies: &[Reply]) -> String {
