@@ -224,3 +224,42 @@ fn what_is_sound_is_not_accused() {
         println!("{name}: {} tried", found.tried);
     }
 }
+
+#[test]
+fn a_race_is_told_as_a_person_reads_it() {
+    let found = race(SHOP, &at_once("state: { main: { n: \"7\" } }", &[("/", INCREASE), ("/", INCREASE)]));
+    let expected = "\
+state main@shop/n is 8 instead of 9
+answer 2 is 200 [8] instead of 200 [9]
+
+        POST / (1)             POST / (2)
+    1   state.get main/n → 7
+    2                          state.get main/n → 7
+    3                          state.set main/n
+    4   state.set main/n                               the update of (2) is lost
+
+Again: --replay race:1.2.2.1
+What would help: with `atomic: true` on component `shop` this cannot happen (tried: 20 orders, each as one after the \
+other); or write only over what was read: give `set` the ETag of `get`, and begin again on `conflict`; change a number \
+by `increment`
+";
+    assert_eq!(found.broken.unwrap().shown(), expected);
+}
+
+#[test]
+fn a_token_is_an_order() {
+    let order = |race: Option<&str>, choices: &[Process]| {
+        Some(Order { race: race.map(str::to_owned), choices: choices.to_vec() })
+    };
+    let cases = [
+        ("race:1.2.2.1", order(None, &[0, 1, 1, 0])),
+        ("race:2+3:1", order(Some("2+3"), &[0])),
+        ("race:", None),
+        ("race:0", None),
+        ("race:1..2", None),
+        ("crash:1", None),
+    ];
+    for (token, expected) in cases {
+        assert_eq!(parse(token), expected, "{token}");
+    }
+}
