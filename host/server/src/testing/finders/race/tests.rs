@@ -232,14 +232,14 @@ fn a_race_is_told_as_a_person_reads_it() {
 state main@shop/n is 8 instead of 9
 answer 2 is 200 [8] instead of 200 [9]
 
-        POST / (1)             POST / (2)
+        POST / (1)            POST / (2)
     1   state.get main/n → 7
-    2                          state.get main/n → 7
-    3                          state.set main/n
-    4   state.set main/n                               the update of (2) is lost
+    2                         state.get main/n → 7
+    3                         state.set main/n
+    4   state.set main/n                            the update of (2) is lost
 
 Again: --replay race:1.2.2.1
-What would help: with `atomic: true` on component `shop` this cannot happen (tried: 20 orders, each as one after the \
+What would help: with `atomic: true` on component `shop` this cannot happen (tried: 6 orders, each as one after the \
 other); or write only over what was read: give `set` the ETag of `get`, and begin again on `conflict`; change a number \
 by `increment`
 ";
