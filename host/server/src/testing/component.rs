@@ -253,6 +253,8 @@ fn run_of(seen: Seen, usage: Usage, waited: Duration, unanswered: Vec<String>) -
         crashes: 0,
         ended: Timestamp::default(),
     }
+    let ended = answers::defaults().clock;
+    Run { seen, replies: vec![], glances: vec![], usage, waited, unanswered, crashes: 0, ended }
 }
 
 impl fmt::Debug for TestComponent {
