@@ -27,4 +27,5 @@ mod polyglot;
 mod state;
 mod storage;
 mod testing;
+mod testing_components;
 mod wasi;

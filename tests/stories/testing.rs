@@ -30,7 +30,7 @@ fn guest(code: &str) -> String {
             "(local $response i32) (local $body",
             "(local $n i32) (local $response i32) (local $body".to_owned(),
         ),
-        (begins, format!("{begins}      {code}\n")),
+        (begins, format!("{code}\n      {begins}")),
     ] {
         assert_eq!(text.matches(place).count(), 1, "hello.wat has {place} once");
         text = text.replace(place, &instead);

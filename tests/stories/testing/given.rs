@@ -13,7 +13,7 @@ components:
     stores: { main: read-write }
     invoke: { friend: { methods: all, outside: allow } }
     outputs: { payments: { operations: [post], outside: allow } }
-    outbound: [{ host: api.example.com, outside: allow }]
+    outbound: [{ host: 'http://api.example.com', outside: allow }]
   friend: { source: '{guests}/teller.wasm', callers: { teller: all }, stores: { main: read-write } }
   probe: { source: '{guests}/probe.wasm', http: [{ host: probe, path: / }], env: { SHOP: a, KEY: '${env:SHOP_KEY}' } }
 stores: { main: { embedded: {}, shared: true } }
@@ -55,9 +55,11 @@ cases:
       response: { status: 200 }
       outputs: { payments: [{ operation: post, data: "5" }, { operation: post, data: "6" }] }
   a host answers:
-    given: { upstream: { request: POST https://api.example.com/price/*, body: { price: 3 } } }
-    when: { request: POST /, body: [{ do: fetch, method: POST, url: api.example.com/price/tea }] }
-    then: { requests: { $includes: [] } }
+    given: { upstream: { request: POST http://api.example.com/price/*, status: 202, body: { price: 3 } } }
+    when: { request: POST /, body: [{ do: fetch, method: POST, url: "http://api.example.com/price/tea" }] }
+    then:
+      response: { status: 200, body: [202] }
+      requests: [{ method: POST, url: http://api.example.com/price/tea }]
   a callee answers:
     given: { callees: { friend: { method: run, data: [1, 2] } } }
     when: { request: POST /, body: [{ do: invoke, target: friend, method: run, script: [] }] }
