@@ -2,14 +2,15 @@
 //!
 //! [`failures`] tells what is said of a case that fails, [`hostile`] that a component under test ends its case and not the
 //! run, [`exact`] that fuel is the same to the unit, [`blessed`] what becomes of recordings, [`given`] what stands in for
-//! the world outside, [`time`] that days take no time, [`crash`] what is left of a host that dies, and [`usage`] what the
-//! command is told by its flags.
+//! the world outside, [`time`] that days take no time, [`crash`] what is left of a host that dies, [`usage`] what the
+//! command is told by its flags, and [`guide`] that the documentation is right.
 
 mod blessed;
 mod crash;
 mod exact;
 mod failures;
 mod given;
+mod guide;
 mod hostile;
 mod time;
 mod usage;
