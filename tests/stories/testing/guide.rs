@@ -66,3 +66,24 @@ fn the_job_of_the_guide_runs_commands_that_there_are() {
     assert_eq!(seen, 4);
     assert!(app.path().join("junit.xml").is_file());
 }
+
+#[test]
+fn what_the_examples_do_wrong_is_found_and_not_in_their_repair() {
+    for (example, finder, found) in [
+        ("checkout", "--crash-everywhere", "happened 2 times instead of once"),
+        ("tally", "--race-everywhere", "is lost"),
+    ] {
+        let folder = project().join("examples").join(example);
+        let run =
+            |manifest: &str, flags: &[&str]| output(mecha(&["test"]).arg(folder.join(manifest)).args(flags));
+        let well = run("mecha.yaml", &[]);
+        assert_eq!(well.code, Some(0), "{}{}", well.stdout, well.stderr);
+        let broken = run("mecha.yaml", &[finder]);
+        assert_eq!(broken.code, Some(1), "{}{}", broken.stdout, broken.stderr);
+        for part in [found, "--replay ", "with `atomic: true`"] {
+            assert!(broken.stdout.contains(part), "{part}: {}", broken.stdout);
+        }
+        let repaired = run("mecha.atomic.yaml", &[finder]);
+        assert_eq!(repaired.code, Some(0), "{}{}", repaired.stdout, repaired.stderr);
+    }
+}
