@@ -185,7 +185,7 @@ fn kept(bench: &Bench, mut picture: Picture) -> Picture {
 }
 
 /// The last answer of each kind is there for who asks again.
-fn answer_again(given: &mut Given) {
+pub(super) fn answer_again(given: &mut Given) {
     let mut known = vec![];
     for (name, answers) in &mut given.outputs {
         for answer in answers.iter_mut().rev() {
