@@ -26,5 +26,9 @@ mod outbound;
 mod polyglot;
 mod state;
 mod storage;
+<<<<<<< HEAD
 mod testing_examples;
+=======
+mod testing_components;
+>>>>>>> main
 mod wasi;

@@ -60,6 +60,8 @@ pub struct How {
     pub asks_again: bool,
     /// What is answered when nothing goes wrong. Who is told of a failure instead asks again, once.
     pub usual: Vec<Reply>,
+    /// Whether those of several at once who are told of a failure ask again when all are done, one after the other.
+    pub in_turn: bool,
     /// The case goes on until then at the least, so that what is tried again is.
     pub until: Option<Timestamp>,
 }
@@ -80,13 +82,14 @@ const CRASHES: u32 = 100;
 /// # Errors
 /// If it cannot be run.
 pub fn run(bench: &Bench, case: &Case, how: How) -> anyhow::Result<Run> {
-    let How { plan, storage, asks_again, usual, until } = how;
+    let How { plan, storage, asks_again, usual, in_turn, until } = how;
     let mut drive = Drive {
         bench,
         case,
         around: Around::new(bench, plan, storage)?,
         asks_again,
         usual,
+        in_turn,
         until,
         now: case.given.clock,
         replies: Mutex::default(),
@@ -124,6 +127,7 @@ struct Drive<'a> {
     around: Around,
     asks_again: bool,
     usual: Vec<Reply>,
+    in_turn: bool,
     until: Option<Timestamp>,
     now: Timestamp,
     /// Those that have been given. Steps at once get theirs one by one.
@@ -188,6 +192,11 @@ impl Drive<'_> {
                 self.waited += world.clock.now().since(began);
             }
             world.idle().await;
+            if let Action::AtOnce(steps) = &step.action
+                && self.in_turn
+            {
+                self.in_turn(world, steps).await?;
+            }
             world.find_events(&mut self.found).await?;
             self.at += 1;
             if step.then.is_some() {
@@ -211,8 +220,24 @@ impl Drive<'_> {
         futures_util::future::try_join_all(acts).await.map(drop)
     }
 
+    /// Those of several at once who were told of a failure ask again.
+    async fn in_turn(&self, world: &World, steps: &[Step]) -> anyhow::Result<()> {
+        for (index, step) in steps.iter().enumerate() {
+            let place = (self.at, index);
+            if self.replies().get(&place).is_some_and(is_refused) {
+                self.replies().remove(&place);
+                self.act(world, step, index).await?;
+                world.idle().await;
+            }
+        }
+        Ok(())
+    }
+
     /// A wait that a crash interrupts ends when it would have ended.
     async fn wait(&mut self, world: &World, step: &Step) -> anyhow::Result<()> {
+        if self.replies().contains_key(&(self.at, 0)) {
+            return Ok(());
+        }
         let due = match (self.due, &step.action) {
             (Some(due), _) => due,
             (None, Action::Wait(time)) => world.clock.now() + *time,

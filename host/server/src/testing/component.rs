@@ -15,7 +15,11 @@ use mecha_manifest::{
     self as manifest,
     suite::{Bounds, Case, Expected, Suite},
 };
-use mecha_primitives::{clock::Clock, identity::Identity, name};
+use mecha_primitives::{
+    clock::{Clock, Timestamp},
+    identity::Identity,
+    name,
+};
 use mecha_runtime::{
     cache::Cache,
     call::Services,
@@ -239,7 +243,18 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 }
 
 fn run_of(seen: Seen, usage: Usage, waited: Duration, unanswered: Vec<String>) -> Run {
-    Run { seen, replies: vec![], glances: vec![], usage, waited, unanswered, crashes: 0 }
+    Run {
+        seen,
+        replies: vec![],
+        glances: vec![],
+        usage,
+        waited,
+        unanswered,
+        crashes: 0,
+        ended: Timestamp::default(),
+    }
+    let ended = answers::defaults().clock;
+    Run { seen, replies: vec![], glances: vec![], usage, waited, unanswered, crashes: 0, ended }
 }
 
 impl fmt::Debug for TestComponent {

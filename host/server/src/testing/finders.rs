@@ -10,6 +10,8 @@
 //! | [`fail`] | host calls fail |
 //! | [`sequence`] | what led there, as a person reads it |
 //! | [`advice`] | what would mend it |
+//! | [`race`] | calls at once, in every order of their host calls |
+//! | [`explore`] | every order in which processes can go on |
 
 use anyhow::Context as _;
 use mecha_manifest::suite::Case;
@@ -22,9 +24,11 @@ use super::{bench::Bench, case::Run, plan::Deed};
 
 mod advice;
 mod crash;
+mod explore;
 mod fail;
 pub mod masks;
 pub mod picture;
+mod race;
 mod sequence;
 pub mod usual;
 
@@ -68,11 +72,22 @@ pub fn fail_everywhere(bench: &Bench, case: &Case) -> anyhow::Result<Found> {
     everywhere(&FAIL, bench, case)
 }
 
+/// Makes calls at once, in every order of their host calls.
+///
+/// # Errors
+/// If the case cannot be run.
+pub fn race_everywhere(bench: &Bench, case: &Case) -> anyhow::Result<Found> {
+    race::everywhere(bench, case)
+}
+
 /// Runs again what a token stands for. `None`: it is no token of these finders.
 ///
 /// # Errors
 /// If the case cannot be run, or has no such place.
 pub fn replay(bench: &Bench, case: &Case, token: &str) -> Option<anyhow::Result<Found>> {
+    if let Some(order) = race::parse(token) {
+        return Some(race::again(bench, case, &order));
+    }
     let (finder, attempt) =
         [&CRASH, &FAIL].into_iter().find_map(|finder| Some((finder, (finder.parse)(token)?)))?;
     Some(again(finder, bench, case, &attempt))

@@ -229,8 +229,7 @@ mod tests {
         let app = mecha_manifest::App::new(mecha_primitives::name::App::fallback(), vec![]);
         let fault = |operation: &str, nth, class: &str| {
             let (operation, strike) = (operation.to_owned(), Strike::Fail(class.to_owned()));
-            super::fault(&app, Disturbance { operation, component: None, nth, strike })
-                .map(|fault| fault.operation)
+            fault(&app, Disturbance { operation, component: None, nth, strike }).map(|fault| fault.operation)
         };
         assert_eq!(fault("state.*", Some(1), "busy").as_deref(), Ok("state.*"));
         for (operation, nth, class) in

@@ -338,7 +338,6 @@ fn jobs_outputs_requests_and_callees_are_lists_as_well() {
         data: of(b"{\"item\":\"lamp\"}"),
         idempotency_key: None,
         answered: true,
-        idempotency_key: None,
     }];
     assert_eq!(compare(&expected, &seen, &[]), []);
 
