@@ -26,9 +26,6 @@ mod outbound;
 mod polyglot;
 mod state;
 mod storage;
-<<<<<<< HEAD
-mod testing_examples;
-=======
 mod testing_components;
->>>>>>> main
+mod testing_examples;
 mod wasi;
