@@ -15,11 +15,7 @@ use mecha_manifest::{
     self as manifest,
     suite::{Bounds, Case, Expected, Suite},
 };
-use mecha_primitives::{
-    clock::{Clock, Timestamp},
-    identity::Identity,
-    name,
-};
+use mecha_primitives::{clock::Clock, identity::Identity, name};
 use mecha_runtime::{
     cache::Cache,
     call::Services,
@@ -243,16 +239,6 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 }
 
 fn run_of(seen: Seen, usage: Usage, waited: Duration, unanswered: Vec<String>) -> Run {
-    Run {
-        seen,
-        replies: vec![],
-        glances: vec![],
-        usage,
-        waited,
-        unanswered,
-        crashes: 0,
-        ended: Timestamp::default(),
-    }
     let ended = answers::defaults().clock;
     Run { seen, replies: vec![], glances: vec![], usage, waited, unanswered, crashes: 0, ended }
 }

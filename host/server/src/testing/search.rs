@@ -27,8 +27,11 @@ pub struct Searched {
 
 type Finder = fn(&Bench, &Case) -> anyhow::Result<Found>;
 
-const FINDERS: [(&str, Finder); 2] =
-    [("crash-everywhere", finders::crash_everywhere), ("fail-everywhere", finders::fail_everywhere)];
+const FINDERS: [(&str, Finder); 3] = [
+    ("crash-everywhere", finders::crash_everywhere),
+    ("fail-everywhere", finders::fail_everywhere),
+    ("race-everywhere", finders::race_everywhere),
+];
 
 impl Wanted {
     /// Whether any is.
@@ -55,7 +58,11 @@ impl Wanted {
 }
 
 fn replayed(bench: &Bench, case: &Case, token: &str) -> anyhow::Result<(&'static str, Found)> {
-    let name = if token.starts_with("fail:") { "fail-everywhere" } else { "crash-everywhere" };
+    let name = match token.split(':').next() {
+        Some("race") => "race-everywhere",
+        Some("fail") => "fail-everywhere",
+        _ => "crash-everywhere",
+    };
     match finders::replay(bench, case, token) {
         Some(found) => Ok((name, found?)),
         None => anyhow::bail!(

@@ -83,7 +83,6 @@ impl<M: Move> Explorer<M> {
     }
 
     /// What to run next; `None` if all has been run, or as much as may be.
-    #[expect(clippy::should_implement_trait, reason = "what a run has shown has to come back first")]
     pub fn next(&mut self) -> Option<Schedule<M>> {
         if self.runs >= self.rule.runs {
             return None;

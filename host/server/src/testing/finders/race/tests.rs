@@ -141,7 +141,7 @@ fn faulty() -> Vec<(&'static str, String, String)> {
         ),
         (
             "an update lost by a callee",
-            format!("{SHOP}").replace("    stores", "    invoke: [till]\n    stores").replace(
+            SHOP.replace("    stores", "    invoke: [till]\n    stores").replace(
                 "stores: { main: embedded }",
                 "  till:\n    source: teller.wasm\n    callers: { shop: [run] }\n    stores: { main: read-write }\nstores: { main: embedded }",
             ),
