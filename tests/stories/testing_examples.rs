@@ -40,6 +40,21 @@ fn an_example_and_its_repair_pass_the_same_tests() {
     }
 }
 
+/// The finder that finds the fault finds none in the repair.
+#[test]
+fn a_finder_finds_what_an_example_loses_and_nothing_in_its_repair() {
+    for (example, finder, found) in [
+        ("checkout", "--crash-everywhere", "happened 2 times instead of once"),
+        ("tally", "--race-everywhere", "is lost"),
+    ] {
+        let folder = project().join("examples").join(example);
+        let told = output(mecha(&["test", finder]).arg(&folder));
+        assert_eq!(told.code, Some(1), "{example}:\n{}{}", told.stdout, told.stderr);
+        assert!(told.stdout.contains(found) && told.stdout.contains("atomic: true"), "{}", told.stdout);
+        pass(&folder.join("mecha.atomic.yaml"), &[finder]);
+    }
+}
+
 /// All cases pass, and use the same to the unit however they are run.
 pub(crate) fn assert_exact(app: &Path) {
     let once = pass(app, &[]);
