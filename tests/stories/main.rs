@@ -28,4 +28,5 @@ mod state;
 mod storage;
 mod testing;
 mod testing_components;
+mod testing_examples;
 mod wasi;
