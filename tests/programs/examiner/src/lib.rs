@@ -11,7 +11,7 @@ use std::{
 use mecha_guest::{
     http::Method,
     json::{Value, json},
-    test::{Answer, app},
+    test::{Answer, Response, app},
 };
 
 mecha_guest::test::export!(
@@ -57,6 +57,7 @@ fn an_event_is_delivered_before_the_test_goes_on() {
     assert_eq!(events[0].json::<Value>().unwrap(), json!({ "n": 2 }));
 }
 
+#[expect(clippy::disallowed_methods, reason = "that it is the app's is what is tested")]
 fn time_goes_on_only_if_somebody_waits() {
     let before = app::now_ms();
     assert_eq!(app::get("/context").send().status(), 200);
@@ -193,7 +194,7 @@ fn requests_at_once_are_answered_in_order() {
     let sleep = |ms: u64| app::post("/call/other/sleep").json(&ms);
     let before = app::now_ms();
     let responses = app::at_once([sleep(3000), app::get("/nothing"), sleep(1000)]);
-    let statuses: Vec<_> = responses.iter().map(|response| response.status()).collect();
+    let statuses: Vec<_> = responses.iter().map(Response::status).collect();
     assert_eq!(statuses, [200, 404, 200]);
     assert!(app::now_ms() - before < 4000, "they sleep at the same time");
 }
