@@ -16,7 +16,6 @@ pub use raw::app::{Failure, Job, Line, Usage};
 /// # use mecha_guest::test::app;
 /// app::given().clock_ms(1_767_614_400_000).env("shop", "CURRENCY", "EUR").callee("pricing").begin();
 /// ```
-#[must_use]
 pub fn given() -> Given {
     Given(raw::app::Given { clock_ms: None, seed: None, env: vec![], secrets: vec![], callees: vec![] })
 }

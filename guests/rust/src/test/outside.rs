@@ -16,14 +16,14 @@ pub struct Output(pub(super) String);
 impl Output {
     /// Answers whatever is asked.
     #[track_caller]
-    pub fn answer(&self, answer: Answer) {
-        told(raw::app::answer_output(&self.0, None, ref_of(&answer.answer), answer.timing));
+    pub fn answer(&self, answer: &Answer) {
+        told(raw::app::answer_output(&self.0, None, answer.answer.as_ref(), answer.timing));
     }
 
     /// Answers one operation.
     #[track_caller]
-    pub fn answer_to(&self, operation: &str, answer: Answer) {
-        told(raw::app::answer_output(&self.0, Some(operation), ref_of(&answer.answer), answer.timing));
+    pub fn answer_to(&self, operation: &str, answer: &Answer) {
+        told(raw::app::answer_output(&self.0, Some(operation), answer.answer.as_ref(), answer.timing));
     }
 
     /// What it was asked, in order.
@@ -41,14 +41,14 @@ pub struct Callee(pub(super) String);
 impl Callee {
     /// Answers whatever is asked.
     #[track_caller]
-    pub fn answer(&self, answer: Answer) {
-        told(raw::app::answer_calls(&self.0, None, ref_of(&answer.answer), answer.timing));
+    pub fn answer(&self, answer: &Answer) {
+        told(raw::app::answer_calls(&self.0, None, answer.answer.as_ref(), answer.timing));
     }
 
     /// Answers one method.
     #[track_caller]
-    pub fn answer_to(&self, method: &str, answer: Answer) {
-        told(raw::app::answer_calls(&self.0, Some(method), ref_of(&answer.answer), answer.timing));
+    pub fn answer_to(&self, method: &str, answer: &Answer) {
+        told(raw::app::answer_calls(&self.0, Some(method), answer.answer.as_ref(), answer.timing));
     }
 
     /// What it was asked, in order.
@@ -57,12 +57,6 @@ impl Callee {
     pub fn calls(&self) -> Vec<CalleeCall> {
         told(raw::app::callee_calls(&self.0))
     }
-}
-
-fn ref_of(
-    answer: &Result<raw::app::Answer, raw::app::AnswerError>,
-) -> Result<&raw::app::Answer, &raw::app::AnswerError> {
-    answer.as_ref()
 }
 
 /// What hosts outside answer: made by [`app::upstream`](super::app::upstream), amended, then added.

@@ -1,5 +1,7 @@
 //! What YAML cannot say of the bank: a hundred transfers, and what holds after each of them.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::time::Duration;
 
 use mecha_guest::{
