@@ -26,4 +26,5 @@ mod outbound;
 mod polyglot;
 mod state;
 mod storage;
+mod tighten;
 mod wasi;
