@@ -70,7 +70,10 @@ fn a_manifest_is_tightened_to_what_the_tests_do() {
     let first: serde_json::Value = serde_json::from_str(written.lines().next().unwrap()).unwrap();
     assert_eq!(written.lines().count(), 3, "{written}");
     assert_eq!((&first["app"], &first["component"]), (&"shop".into(), &"keeper".into()));
-    assert!(first["case"].as_str().is_some_and(|case| case.ends_with("carts.yaml::a cart is kept")), "{first}");
+    assert!(
+        first["case"].as_str().is_some_and(|case| case.ends_with("carts.yaml::a cart is kept")),
+        "{first}"
+    );
     assert_eq!(first["stores"]["carts"]["written"], serde_json::json!(["cart:de:"]));
     assert!(first["fuel"].as_u64() > Some(0) && first["pages"].as_u64() > Some(0), "{first}");
 

@@ -337,6 +337,7 @@ fn jobs_outputs_requests_and_callees_are_lists_as_well() {
         component: component("pricing"),
         method: "quote".into(),
         data: of(b"{\"item\":\"lamp\"}"),
+        idempotency_key: None,
         answered: true,
     }];
     assert_eq!(compare(&expected, &seen, &[]), []);

@@ -163,18 +163,20 @@ fn block(text: &str, start: usize, end: usize) -> Option<Collection> {
     let is_item = |at: usize| matches!(text[at..end].as_bytes(), [b'-'] | [b'-', b' ' | b'\n' | b'\r', ..]);
     let is_list = is_item(start);
     let mut starts = vec![start];
-    let mut line = line_end(text, start) + 1;
+    let mut line = line_end(text, behind(text, start, end, is_list)?) + 1;
     while line < end {
         let stop = line_end(text, line).min(end);
         let rest = text[line..stop].trim_start_matches(' ');
         let at = stop - rest.len();
         let is_empty = rest.trim().is_empty() || rest.starts_with('#');
-        if !is_empty && at - line == indent && is_item(at) == is_list {
+        let deep = at - line;
+        line = stop + 1;
+        if !is_empty && deep == indent && is_item(at) == is_list {
             starts.push(at);
-        } else if !is_empty && (at - line < indent || is_list && at - line == indent) {
+            line = line_end(text, behind(text, at, end, is_list)?) + 1;
+        } else if !is_empty && (deep < indent || is_list && deep == indent) {
             return None;
         }
-        line = stop + 1;
     }
     starts.push(end);
     let entries = starts.windows(2).map(|pair| {
@@ -187,6 +189,17 @@ fn block(text: &str, start: usize, end: usize) -> Option<Collection> {
         Some(Entry { key, after_key, value: value(text, start..whole.end), whole })
     });
     Some(Collection { is_flow: false, entries: entries.collect::<Option<_>>()? })
+}
+
+/// What an entry begins with that may go on in any column: behind its brackets or quotes, if it has any.
+fn behind(text: &str, start: usize, end: usize, is_list: bool) -> Option<usize> {
+    let after = if is_list { start + 1 } else { key(text, start..end)?.1 };
+    let value = after + text[after..end].len() - text[after..end].trim_start_matches(' ').len();
+    match text[value..end].chars().next() {
+        Some('{' | '[') => closing(text, value, end),
+        Some('"' | '\'') => quoted_end(text, value, end),
+        _ => Some(start),
+    }
 }
 
 /// Where the last line of an entry ends that says something.
@@ -212,10 +225,9 @@ fn value(text: &str, within: Range<usize>) -> Range<usize> {
     let stop = match first {
         Some('{' | '[') => item_end(text, start + 1, end).and_then(|_| closing(text, start, end)),
         Some('"' | '\'') => quoted_end(text, start, end),
-        _ => text[start..end]
-            .find(" #")
-            .filter(|at| !text[start..start + at].contains('\n'))
-            .map(|at| start + at),
+        // The comment of what is on several lines is that of a part of it.
+        _ if text[start..end].contains('\n') => None,
+        _ => text[start..end].find(" #").map(|at| start + at),
     };
     // Behind a key in quotes there is more.
     let stop = stop.filter(|stop| !text[*stop..end].trim_start().starts_with(':'));

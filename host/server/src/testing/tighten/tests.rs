@@ -94,15 +94,14 @@ fn everything() -> Vec<serde_json::Value> {
 #[test]
 fn everything_is_tightened_and_the_rest_stays() {
     let tightened = tighten(EVERYTHING, &everything());
-    let expected = r#"@@ -15,3 +15,2 @@
+    let expected = r#"@@ -15 +15 @@
 -      carts: read-write   # for now
--      prices: { access: read-write, prefix: eu/ }
--      notes: read
 +      carts: { access: read, prefix: "cart:" }   # for now
-+      prices: { access: read-write, prefix: eu/ }
-@@ -20 +19,0 @@
+@@ -17 +16,0 @@
+-      notes: read
+@@ -20 +18,0 @@
 -    - { host: "http://old.example.com", private: true }
-@@ -23,4 +22,3 @@
+@@ -23,4 +21,3 @@
 -    publish: [orders, { topic: audit, types: [a.b, c.*] }] # events
 -    invoke: [pricing, stock]
 -    outputs: { files: all, mail: [write] }
@@ -110,10 +109,10 @@ fn everything_is_tightened_and_the_rest_stays() {
 +    publish: [{ topic: orders, types: [order.placed] }, { topic: audit, types: [a.b] }] # events
 +    invoke: { pricing: [quote] }
 +    outputs: { files: [create] }
-@@ -29,0 +28,2 @@
+@@ -29,0 +27,2 @@
 +      memory: 3MiB
 +      fuel: 50000
-@@ -32,2 +32,3 @@
+@@ -32,2 +31,3 @@
 -    callers: { web: all, outside: [quote] }
 -  stock: { source: stock.wasm, callers: { web: all } }
 +    callers: { web: [quote], outside: [quote] }
