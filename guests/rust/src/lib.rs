@@ -7,6 +7,7 @@
 //! - [`jobs`]: run at a given time: `mecha:jobs`.
 //! - [`bindings`]: reach systems outside of the host, and be triggered by them: `mecha:bindings`.
 //! - [`context`]: what is known about the call: `mecha:host`.
+//! - [`mod@test`]: tests of an app, written as a component: `mecha:test`.
 //! - [`json`]: `serde_json`, for values without a type of their own.
 //! - [`wasi`]: everything else that WASI 0.2 has, as it is (crate `wasip2`).
 //!
@@ -49,6 +50,7 @@ pub mod invoke;
 pub mod jobs;
 mod nack;
 pub mod state;
+pub mod test;
 #[doc(hidden)]
 pub mod wit;
 

@@ -21,6 +21,7 @@ wit_bindgen::generate!({
         "../../wit/bindings",
         "../../wit/jobs",
         "../../wit/host",
+        "../../wit/test",
     ],
     inline: "
         package mecha:guest;
@@ -31,6 +32,7 @@ wit_bindgen::generate!({
             include mecha:bindings/imports@0.1.0;
             include mecha:jobs/imports@0.1.0;
             include mecha:host/imports@0.1.0;
+            include mecha:test/imports@0.1.0;
             import mecha:pubsub/delivery-types@0.1.0;
         }
     ",
@@ -113,4 +115,16 @@ pub mod triggered {
         default_bindings_module: "$crate::wit::triggered",
     });
     pub use exports::mecha::bindings::input_handler::{Failure, Guest, Reply, Trigger};
+}
+
+pub mod tests {
+    wit_bindgen::generate!({
+        path: "../../wit/test",
+        inline: "package mecha:guest; world tests { export mecha:test/suite@0.1.0; }",
+        world: "mecha:guest/tests",
+        with: { "mecha:test/suite@0.1.0": generate },
+        pub_export_macro: true,
+        default_bindings_module: "$crate::wit::tests",
+    });
+    pub use exports::mecha::test::suite::Guest;
 }

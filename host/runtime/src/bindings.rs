@@ -8,6 +8,7 @@ wasmtime::component::bindgen!({
         "../../wit/bindings",
         "../../wit/jobs",
         "../../wit/host",
+        "../../wit/test",
     ],
     inline: "
         package mecha:runtime;
@@ -18,11 +19,13 @@ wasmtime::component::bindgen!({
             include mecha:bindings/imports@0.1.0;
             include mecha:jobs/imports@0.1.0;
             include mecha:host/imports@0.1.0;
+            include mecha:test/imports@0.1.0;
             export mecha:pubsub/handler@0.1.0;
             export mecha:pubsub/batch-handler@0.1.0;
             export mecha:invoke/handler@0.1.0;
             export mecha:bindings/input-handler@0.1.0;
             export mecha:jobs/handler@0.1.0;
+            export mecha:test/suite@0.1.0;
         }
     ",
     world: "mecha:runtime/all",

@@ -17,6 +17,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::{
     gate::{Director, Observer},
     grants::{Granted, Grants},
+    imports::test::Driver,
     limits::{Limits, Meter},
     outbound::{Client, Hooks, Upstream},
     stdio, wasi,
@@ -47,6 +48,17 @@ pub(crate) struct Shared {
     pub(crate) services: Arc<Services>,
     pub(crate) output: stdio::Budget,
     pub(crate) client: Client,
+    /// The app that a test component tests.
+    pub(crate) driver: Option<Tested>,
+}
+
+/// An app under test, behind who drives it.
+pub(crate) struct Tested(pub(crate) Arc<dyn Driver>);
+
+impl fmt::Debug for Tested {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tested")
+    }
 }
 
 /// What all calls of the host share.

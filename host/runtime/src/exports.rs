@@ -12,7 +12,7 @@ use wasmtime::{
 };
 
 use crate::{
-    bindings::exports::mecha::{bindings, invoke as invocation, jobs as schedules, pubsub},
+    bindings::exports::mecha::{bindings, invoke as invocation, jobs as schedules, pubsub, test as testing},
     call::Data,
     fault::{Fault, Kind},
     micrologic::Micrologic,
@@ -23,6 +23,7 @@ pub mod http;
 pub mod inputs;
 pub mod invoke;
 pub mod jobs;
+pub mod test;
 pub mod typed;
 
 /// The handlers that a component exports, found when it is linked.
@@ -33,6 +34,7 @@ pub(crate) struct Handlers {
     pub(crate) invoke: Option<invocation::handler::GuestIndices>,
     pub(crate) job: Option<schedules::handler::GuestIndices>,
     pub(crate) input: Option<bindings::input_handler::GuestIndices>,
+    pub(crate) suite: Option<testing::suite::GuestIndices>,
 }
 
 impl Handlers {
@@ -49,6 +51,7 @@ impl Handlers {
             input: exports(inputs::INTERFACE)
                 .then(|| bindings::input_handler::GuestIndices::new(pre))
                 .transpose()?,
+            suite: exports(test::INTERFACE).then(|| testing::suite::GuestIndices::new(pre)).transpose()?,
         })
     }
 }

@@ -17,10 +17,11 @@ pub(crate) mod invoke;
 pub(crate) mod jobs;
 pub(crate) mod pubsub;
 pub(crate) mod state;
+pub mod test;
 
 pub use pubsub::event_id;
 
-/// Links everything that the host has. What a component may do with it, its grants decide.
+/// Links everything that the host has for components that are served. What a component may do with it, its grants decide.
 pub(crate) fn link(linker: &mut Linker<Data>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
@@ -108,6 +109,12 @@ pub const SERVED: &[(&str, &str)] = &[
 #[must_use]
 pub fn lacking(import: &str) -> Option<String> {
     let (interface, version) = import.split_once('@').unwrap_or((import, ""));
+    if interface == test::INTERFACE {
+        return Some(
+            "only tests have it: put the component into `tests/` beside the manifest, and run `mecha-host test`"
+                .to_owned(),
+        );
+    }
     match SERVED.iter().find(|(served, _)| *served == interface) {
         Some((_, served)) if is_compatible(version, served) => None,
         Some((_, served)) => Some(format!("this host has `{interface}` in version {served}")),
@@ -144,6 +151,10 @@ mod tests {
             ("wasi:http/types@0.3.0", "this host has `wasi:http/types` in version 0.2"),
             ("wasi:http/types@0.20.0", "this host has `wasi:http/types` in version 0.2"),
             ("wasi:http/types@0.2.0-rc-1", "this host has `wasi:http/types` in version 0.2"),
+            (
+                "mecha:test/app@0.1.0",
+                "only tests have it: put the component into `tests/` beside the manifest, and run `mecha-host test`",
+            ),
             ("acme:x/y@1.0.0", "this host has nothing of the package `acme:x`"),
             (
                 "wasi:random/better@0.2.0",

@@ -14,14 +14,14 @@ use wasmtime::{
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::{
-    call::{Call, Data, Services, Shared},
+    call::{Call, Data, Services, Shared, Tested},
     component::Component,
     engine::Metering,
     exports::{self, Handlers, typed::Link},
     fault::{Fault, Kind},
     gate::{Need, Step, Strike, Told, Used},
     grants::Grants,
-    imports,
+    imports::{self, test::Driver},
     limits::{HOSTCALL_BYTES, Limits},
 };
 
@@ -58,11 +58,39 @@ impl Micrologic {
         link(component, links)
     }
 
+    /// Links a test component, which can ask for the app that it tests as well.
+    ///
+    /// # Errors
+    /// As of [`link`](Self::link).
+    pub fn link_test(component: &Component) -> anyhow::Result<Linked> {
+        link_with(component, &[], imports::test::link)
+    }
+
     #[must_use]
     pub fn new(linked: Linked, grants: Grants, limits: Limits, services: Arc<Services>) -> Self {
-        let shared =
-            Shared { grants, limits, services, output: Default::default(), client: Default::default() };
-        Self { shared: Arc::new(shared), linked }
+        Self::with(linked, grants, limits, services, None)
+    }
+
+    /// A test component. It reaches its app, or nothing at all.
+    #[must_use]
+    pub fn test(
+        linked: Linked,
+        limits: Limits,
+        services: Arc<Services>,
+        driver: Option<Arc<dyn Driver>>,
+    ) -> Self {
+        Self::with(linked, Grants::default(), limits, services, driver)
+    }
+
+    fn with(
+        linked: Linked,
+        grants: Grants,
+        limits: Limits,
+        services: Arc<Services>,
+        driver: Option<Arc<dyn Driver>>,
+    ) -> Self {
+        let (output, client, driver) = (Default::default(), Default::default(), driver.map(Tested));
+        Self { shared: Arc::new(Shared { grants, limits, services, output, client, driver }), linked }
     }
 
     /// Passes a step of a call that is no operation of its guest: `commit` or `end`. See
@@ -173,8 +201,17 @@ impl Drop for Running {
 
 /// Links a component to everything that the host has and to other components, and finds its handlers.
 fn link(component: &Component, links: &[Link]) -> anyhow::Result<Linked> {
+    link_with(component, links, |_| Ok(()))
+}
+
+fn link_with(
+    component: &Component,
+    links: &[Link],
+    more: impl FnOnce(&mut Linker<Data>) -> wasmtime::Result<()>,
+) -> anyhow::Result<Linked> {
     let mut linker = Linker::new(component.inner.engine());
     imports::link(&mut linker)?;
+    more(&mut linker)?;
     exports::typed::link(&mut linker, component, links)?;
     let pre: InstancePre<Data> = linker.instantiate_pre(&component.inner)?;
     let http = component.exports_interface(exports::http::INTERFACE).then(|| ProxyPre::new(pre.clone()));

@@ -18,6 +18,7 @@
 //! | [`effects`] | which operations change something |
 //! | [`trial`] | a case, tried and judged |
 //! | [`case`] | a case from its beginning to its end |
+//! | [`component`] | tests that are components |
 //! | [`expect`] | what was expected against what is there |
 //! | [`fuel`] | where the fuel goes: recordings, tolerance, profiles |
 //! | [`seen`] | what a case left behind |
@@ -25,6 +26,7 @@
 //! | [`measure`], [`sampler`], [`stack`] | what it used, beside what is recorded, and where |
 //! | [`receipts`] | what each call used and reached, for machines |
 //! | [`tighten`] | the smallest manifest that receipts allow |
+//! | [`finders`], [`search`] | what breaks it that its author did not think of |
 //! | [`report`] | what people and machines are told |
 //! | [`watch`] | when to run again |
 
@@ -32,6 +34,7 @@ pub mod act;
 pub mod bench;
 pub mod case;
 pub mod clock;
+pub mod component;
 pub mod effects;
 pub mod expect;
 pub mod finders;
@@ -46,6 +49,7 @@ pub mod recorder;
 pub mod report;
 pub mod run;
 pub mod sampler;
+pub mod search;
 pub mod seen;
 pub mod stack;
 pub mod storage;

@@ -18,6 +18,7 @@ use crate::{
     summary,
     testing::{
         bench::{self, Bench},
+        component::{self, TestComponent},
         fuel::{
             self,
             judge::{TOLERANCE, percentage},
@@ -33,6 +34,7 @@ use crate::{
             words::plain,
         },
         run::{self, Filter, Options, Runner, id},
+        search::Wanted,
         suites::{self, Load},
         trial::Trial,
         watch::{Change, Scope, Watch},
@@ -123,17 +125,20 @@ const FINDERS: [&str; 4] = ["crash_everywhere", "fail_everywhere", "race_everywh
 pub struct Tests {
     pub source: Source,
     pub app: App,
+    /// Cases of components are among them, without steps.
     pub suites: Vec<Suite>,
+    pub components: Vec<TestComponent>,
 }
 
 /// Makes what runs cases: the app, compiled and linked. If it cannot be, it has said why.
 pub fn prepare(args: &Args, tests: &Tests) -> Result<Box<dyn Runner>, u8> {
     let cache = args.cache.open();
     let options = bench::Options { cache: cache.as_ref(), strict: args.strict };
-    let bench = Bench::new(&tests.source, &options).map_err(|report| {
+    let mut bench = Bench::new(&tests.source, &options).map_err(|report| {
         summary::report(&report, args.json);
         exit::APP
     })?;
+    bench.tests.clone_from(&tests.components);
     let options = measure::Options {
         bless: args.more.bless,
         tolerance: args.more.tolerance,
@@ -143,7 +148,10 @@ pub fn prepare(args: &Args, tests: &Tests) -> Result<Box<dyn Runner>, u8> {
         summary::refused(&error, args.json);
         exit::APP
     })?;
-    Ok(Box::new(Trial { bench, measure }))
+    let More { crash_everywhere: crash, fail_everywhere: fail, race_everywhere: race, ref replay, .. } =
+        args.more;
+    let wanted = Wanted { crash, fail, race, replay: replay.clone() };
+    Ok(Box::new(Trial { bench, measure, wanted }))
 }
 
 /// Makes what runs the cases. If that cannot be, it has said why, and gives the code to end with.
@@ -241,7 +249,10 @@ impl Args {
         let app =
             above(&self.path).filter(|tests| tests.ends_with(suites::FOLDER)).and_then(|tests| above(&tests));
         match app {
-            Some(app) if suites::is_test(&self.path) && app.join(manifest::FILE).is_file() => {
+            Some(app)
+                if (suites::is_test(&self.path) || component::is_test(&self.path))
+                    && app.join(manifest::FILE).is_file() =>
+            {
                 let app = if app.as_os_str().is_empty() { PathBuf::from(".") } else { app };
                 (app, Some(&self.path))
             }
@@ -275,18 +286,24 @@ fn gather(args: &Args, load: Load<'_>) -> Result<Tests, u8> {
         );
         return Err(refuse(&error));
     };
-    let suites = suites::read(&source.folder, &app, load).map_err(|error| refuse(&error))?;
+    let cache = args.cache.open();
+    let components = component::find(&source, cache.as_ref()).map_err(|error| refuse(&error))?;
+    let suites = suites::read(&source.folder, &app, load, !components.is_empty());
+    let suites = suites.map_err(|error| refuse(&error))?;
     let mut suites = suites.map_err(|wrong| {
         wrong.iter().for_each(|report| summary::report(report, args.json));
         exit::APP
     })?;
+    for component in &components {
+        suites.push(component.suite().map_err(|error| refuse(&error))?);
+    }
     if let Some(name) = only.and_then(Path::file_name) {
         suites.retain(|suite| Path::new(&suite.file).file_name() == Some(name));
         if suites.is_empty() {
             return Err(refuse(&anyhow::anyhow!("there is no {}", args.path.display())));
         }
     }
-    Ok(Tests { source, app, suites })
+    Ok(Tests { source, app, suites, components })
 }
 
 /// The app of a manifest. Its secrets do not matter: a test brings its own.
@@ -345,13 +362,18 @@ fn built(source: &Source) -> bool {
 
 fn scope(args: &Args, source: &Source) -> Scope {
     let components = app(source).ok().flatten().map(|app| app.components).unwrap_or_default();
+    let tests = component::files(&source.folder).unwrap_or_default();
     Scope {
         folder: source.folder.clone(),
         manifest: match &source.kind {
             Kind::Manifest { file, .. } => file.into(),
             Kind::Component { path } => path.clone(),
         },
-        components: components.iter().map(|meta| source.folder.join(&meta.source.value)).collect(),
+        components: components
+            .iter()
+            .map(|meta| source.folder.join(&meta.source.value))
+            .chain(tests)
+            .collect(),
         ignored: [&args.junit, &args.more.profile, &args.more.receipts]
             .into_iter()
             .flatten()

@@ -66,7 +66,7 @@ impl World {
         Ok(())
     }
 
-    async fn state(&self) -> anyhow::Result<BTreeMap<(StoreRef, String), Bytes>> {
+    pub(super) async fn state(&self) -> anyhow::Result<BTreeMap<(StoreRef, String), Bytes>> {
         let mut state = BTreeMap::new();
         let prefix = format!("{}/state/", self.app.name);
         for engine in self.engines.embedded.iter().chain([&self.engines.memory]) {
@@ -78,7 +78,7 @@ impl World {
         Ok(state)
     }
 
-    async fn jobs(&self) -> anyhow::Result<Vec<Job>> {
+    pub(super) async fn jobs(&self) -> anyhow::Result<Vec<Job>> {
         let Some(engine) = &self.engines.embedded else { return Ok(vec![]) };
         let mut found = vec![];
         for meta in self.app.components.iter().filter(|meta| meta.jobs) {

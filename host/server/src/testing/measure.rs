@@ -75,9 +75,9 @@ impl Measure {
     /// If its profile cannot be written.
     pub fn look(&self, bench: &Bench, suite: &Suite, case: &Case, run: &Run) -> anyhow::Result<Said> {
         let key = key(&suite.file, &case.name);
+        let stretch = || Stretch::new(bench, case, &run.seen.calls).by(bench.test(&suite.file));
         // The calls of several lives of a host are not one stretch.
-        let profile =
-            || (run.crashes == 0).then(|| profile(&Stretch::new(bench, case, &run.seen.calls), SAMPLES));
+        let profile = || (run.crashes == 0).then(|| profile(&stretch(), SAMPLES));
         if let Some(folder) = &self.options.profiles
             && let Some(profile) = profile()
         {

@@ -34,6 +34,15 @@ use crate::load::outside::operations;
 #[derive(Debug, Default)]
 pub struct Outside {
     asked: Mutex<Asked>,
+    /// Answers that were added while the case ran. They come before those that it began with.
+    pub added: Added,
+}
+
+#[derive(Debug, Default)]
+pub struct Added {
+    pub outputs: Answers<(name::Binding, OutputAnswer)>,
+    pub upstream: Answers<UpstreamAnswer>,
+    pub callees: Answers<(name::Component, CalleeAnswer)>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -101,13 +110,27 @@ impl Outside {
 
 /// Answers in the order in which they are tried, and how often each is still to be given.
 #[derive(Debug)]
-struct Answers<T>(Mutex<Vec<(T, Option<u32>)>>);
+pub struct Answers<T>(Mutex<Vec<(T, Option<u32>)>>);
 
-trait Timed: Clone {
+impl<T> Default for Answers<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+pub trait Timed: Clone {
     fn times(&self) -> Option<u32>;
 }
 
 impl<T: Timed> Answers<T> {
+    /// Adds one: after those that are given a number of times, before those that always are.
+    pub fn add(&self, answer: T) {
+        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = answers.iter().position(|(_, left)| left.is_none()).unwrap_or(answers.len());
+        let times = answer.times();
+        answers.insert(at, (answer, times));
+    }
+
     fn new(answers: impl Iterator<Item = T>) -> Self {
         Self(Mutex::new(answers.map(|answer| (answer.clone(), answer.times())).collect()))
     }
@@ -127,6 +150,12 @@ macro_rules! timed {
     ($($kind:ty),*) => { $(impl Timed for $kind { fn times(&self) -> Option<u32> { self.times } })* };
 }
 timed!(OutputAnswer, UpstreamAnswer, CalleeAnswer);
+
+impl<N: Clone, T: Timed> Timed for (N, T) {
+    fn times(&self) -> Option<u32> {
+        self.1.times()
+    }
+}
 
 async fn after(time: Duration) {
     if !time.is_zero() {
@@ -164,7 +193,8 @@ impl Output for DoubledOutput {
         let fits = |answer: &OutputAnswer| {
             answer.operation.as_ref().is_none_or(|operation| *operation == request.operation)
         };
-        let found = self.answers.next(fits);
+        let added = self.outside.added.outputs.next(|(of, answer)| *of == self.name && fits(answer));
+        let found = added.map(|(_, answer)| answer).or_else(|| self.answers.next(fits));
         let answer = match &found {
             Some(found) => {
                 after(found.after).await;
@@ -247,7 +277,8 @@ impl Invoker for DoubledCallee {
     ) -> Result<invoke::Response, invoke::Error> {
         let fits =
             |answer: &CalleeAnswer| answer.method.as_ref().is_none_or(|method| *method == request.method);
-        let found = self.answers.next(fits);
+        let added = self.outside.added.callees.next(|(of, answer)| of == target && fits(answer));
+        let found = added.map(|(_, answer)| answer).or_else(|| self.answers.next(fits));
         let answer = match &found {
             Some(found) => {
                 after(found.after).await;
@@ -280,20 +311,22 @@ fn callee_answer(answer: &Answer) -> invoke::Response {
     }
 }
 
+/// What a component's own fault can be.
+pub const KINDS: [FaultKind; 7] = [
+    FaultKind::InvalidRequest,
+    FaultKind::NotFound,
+    FaultKind::Conflict,
+    FaultKind::Denied,
+    FaultKind::Unavailable,
+    FaultKind::UnknownMethod,
+    FaultKind::Internal,
+];
+
 fn callee_error(failure: &Failure) -> invoke::Error {
     let text = failure.message.clone();
     let fault = |kind| {
         invoke::Error::Fault(invoke::Fault { kind, message: text.clone(), detail: None, content_type: None })
     };
-    const KINDS: [FaultKind; 7] = [
-        FaultKind::InvalidRequest,
-        FaultKind::NotFound,
-        FaultKind::Conflict,
-        FaultKind::Denied,
-        FaultKind::Unavailable,
-        FaultKind::UnknownMethod,
-        FaultKind::Internal,
-    ];
     if failure.code.is_some() {
         let kind = KINDS.into_iter().find(|kind| kind.as_str() == failure.class.value);
         return fault(kind.unwrap_or(FaultKind::Internal));
@@ -322,7 +355,7 @@ impl Upstream for DoubledNetwork {
             answer.method.as_ref().is_none_or(|wanted| *wanted == method.as_str())
                 && is_like(&url, &answer.url)
         };
-        let found = self.answers.next(fits);
+        let found = self.outside.added.upstream.next(fits).or_else(|| self.answers.next(fits));
         let answer = match &found {
             Some(found) => {
                 after(found.after).await;
@@ -405,5 +438,17 @@ mod tests {
         for (text, pattern, expected) in cases {
             assert_eq!(is_like(text, pattern), expected, "{text} {pattern}");
         }
+    }
+
+    #[test]
+    fn added_answers_that_end_come_in_order_and_then_the_last_that_does_not() {
+        let answers = Answers::default();
+        for (method, times) in [("a", None), ("b", Some(1)), ("c", None), ("d", Some(2))] {
+            let (method, after, answer) = (Some(method.to_owned()), Duration::ZERO, Ok(Answer::default()));
+            answers.add(CalleeAnswer { method, times, after, answer });
+        }
+        let given: Vec<_> = (0..5).filter_map(|_| answers.next(|_| true)?.method).collect();
+        assert_eq!(given, ["b", "d", "d", "c", "c"]);
+        assert_eq!(answers.next(|answer| answer.method.as_deref() == Some("b")).map(|_| ()), None);
     }
 }

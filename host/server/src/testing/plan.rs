@@ -32,12 +32,15 @@ pub enum Deed {
 pub trait Plot: fmt::Debug + Send + Sync {
     /// Asked before each operation, which waits until this returns.
     async fn deed(&self, passing: &Passing<'_>) -> Option<Deed>;
+
+    /// A call has ended, after its last run if it was run several times.
+    fn over(&self, _call: usize) {}
 }
 
 /// Everything that is done to the operations of a case, in all lives of its host.
 #[derive(Debug, Default)]
 pub struct Plan {
-    faults: Vec<Planned>,
+    faults: Mutex<Vec<Planned>>,
     plot: Option<Box<dyn Plot>>,
     /// How much fuel the call at this place may use.
     budget: Option<(usize, u64)>,
@@ -54,12 +57,12 @@ struct Planned {
 impl Plan {
     #[must_use]
     pub fn new(faults: &[Fault], plot: Option<Box<dyn Plot>>) -> Self {
-        let planned = |fault: &Fault| Planned {
-            fault: fault.clone(),
-            seen: AtomicU32::new(0),
-            after: Mutex::new(false),
-        };
-        Self { faults: faults.iter().map(planned).collect(), plot, budget: None }
+        Self { faults: Mutex::new(faults.iter().map(Planned::new).collect()), plot, budget: None }
+    }
+
+    /// One more, that counts from now on.
+    pub fn add(&self, fault: &Fault) {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).push(Planned::new(fault));
     }
 
     /// The same, with only so much fuel for the call at this place.
@@ -72,9 +75,19 @@ impl Plan {
         self.budget.filter(|(of, _)| *of == call).map(|(_, fuel)| fuel)
     }
 
+    pub(super) fn over(&self, call: usize) {
+        if let Some(plot) = &self.plot {
+            plot.over(call);
+        }
+    }
+
     pub(super) async fn deed(&self, passing: &Passing<'_>) -> Option<Deed> {
-        if let Some(deed) = self.faults.iter().find_map(|planned| planned.deed(passing)) {
-            return Some(deed);
+        let planned = {
+            let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+            faults.iter().find_map(|planned| planned.deed(passing))
+        };
+        if planned.is_some() {
+            return planned;
         }
         match &self.plot {
             Some(plot) => plot.deed(passing).await,
@@ -84,6 +97,10 @@ impl Plan {
 }
 
 impl Planned {
+    fn new(fault: &Fault) -> Self {
+        Self { fault: fault.clone(), seen: AtomicU32::new(0), after: Mutex::new(false) }
+    }
+
     fn deed(&self, passing: &Passing<'_>) -> Option<Deed> {
         {
             let mut after = self.after.lock().unwrap_or_else(PoisonError::into_inner);

@@ -106,7 +106,7 @@ impl Summary {
     fn count(&mut self, tried: &Tried) {
         match tried.verdict {
             Verdict::Passed => self.passed += 1,
-            Verdict::Failed(_) | Verdict::Fuel(_) | Verdict::Found(_) => self.failed += 1,
+            Verdict::Failed(_) | Verdict::Said(_) | Verdict::Fuel(_) | Verdict::Found(_) => self.failed += 1,
             Verdict::Limit(_) => self.limits += 1,
             Verdict::Broken(_) => self.broken += 1,
         }

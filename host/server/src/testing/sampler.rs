@@ -5,6 +5,7 @@ use mecha_manifest::suite::Case;
 use super::{
     bench::Bench,
     case,
+    component::TestComponent,
     fuel::{frame::Frame, profile::Sampler},
     seen::{Call, End},
     stack, trial,
@@ -14,6 +15,8 @@ use super::{
 pub struct Stretch<'a> {
     bench: &'a Bench,
     case: &'a Case,
+    /// Who takes the case's steps, if it is a component.
+    test: Option<&'a TestComponent>,
     calls: &'a [Call],
     /// The place of the first of them among all calls.
     first: usize,
@@ -26,7 +29,13 @@ impl<'a> Stretch<'a> {
     #[must_use]
     pub fn new(bench: &'a Bench, case: &'a Case, calls: &'a [Call]) -> Self {
         let end = calls.iter().fold(0, |total: u64, call| total.saturating_add(call.fuel));
-        Self { bench, case, calls, first: 0, end }
+        Self { bench, case, test: None, calls, first: 0, end }
+    }
+
+    /// The same, for a case of a test component, if it is one.
+    #[must_use]
+    pub fn by(self, test: Option<&'a TestComponent>) -> Self {
+        Self { test, ..self }
     }
 
     /// The same, where the first of the calls is at this place in the case.
@@ -56,7 +65,11 @@ impl Sampler for Stretch<'_> {
             }
             let how = trial::how(self.case);
             let how = case::How { plan: how.plan.with_budget(self.first + index, left), ..how };
-            let Ok(run) = case::run(self.bench, self.case, how) else { return vec![] };
+            let run = match self.test {
+                Some(test) => test.run(self.bench, &self.case.name, how.plan).map(|(run, _)| run),
+                None => case::run(self.bench, self.case, how),
+            };
+            let Ok(run) = run else { return vec![] };
             let Some(stopped) = run.seen.calls.get(self.first + index) else { return vec![] };
             return match &stopped.end {
                 End::Failed(_, detail) => stack::frames(call.component.as_str(), detail),

@@ -20,16 +20,21 @@ pub type Load<'a> = &'a dyn Fn(&str, &str, &App) -> Result<Suite, Vec<Problem>>;
 /// Reads all of them.
 ///
 /// # Errors
-/// If the folder or a file cannot be read, or there are no files.
+/// If the folder or a file cannot be read, or there are no files, and no other tests.
 /// What is wrong *in* files is the inner error: a report for each file with something wrong.
-pub fn read(folder: &Path, app: &App, load: Load<'_>) -> anyhow::Result<Result<Vec<Suite>, Vec<Report>>> {
+pub fn read(
+    folder: &Path,
+    app: &App,
+    load: Load<'_>,
+    has_others: bool,
+) -> anyhow::Result<Result<Vec<Suite>, Vec<Report>>> {
     let tests = folder.join(FOLDER);
-    let files = match list(&tests) {
+    let files = match list(&tests, is_test) {
         Ok(files) => files,
         Err(error) if error.kind() == io::ErrorKind::NotFound => vec![],
         Err(error) => return Err(error).with_context(|| format!("cannot read the folder {}", shown(&tests))),
     };
-    if files.is_empty() {
+    if files.is_empty() && !has_others {
         bail!(
             "there are no tests: no {FOLDER}/*.yaml beside {}; write one, such as {}:\n\n{}",
             shown(&folder.join(mecha_manifest::FILE)),
@@ -58,11 +63,12 @@ pub fn is_test(path: &Path) -> bool {
     is_yaml && !is_hidden
 }
 
-fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
+/// The files of a folder that are meant, by name.
+pub(super) fn list(folder: &Path, is_meant: impl Fn(&Path) -> bool) -> io::Result<Vec<PathBuf>> {
     let mut files = vec![];
     for entry in Dir::open_ambient_dir(folder, ambient_authority())?.entries()? {
         let path = folder.join(entry?.file_name());
-        if is_test(&path) && !path.is_dir() {
+        if is_meant(&path) && !path.is_dir() {
             files.push(path);
         }
     }
@@ -71,7 +77,7 @@ fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// A path as the user would write it.
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     path.strip_prefix(".").unwrap_or(path).display().to_string()
 }
 
@@ -145,7 +151,7 @@ mod tests {
             ("tests/.hidden.yaml", b"wrong"),
             ("tests/folder.yaml/x.yaml", b"wrong"),
         ]);
-        let suites = read(folder.path(), &guestbook(), &load).unwrap().unwrap();
+        let suites = read(folder.path(), &guestbook(), &load, false).unwrap().unwrap();
         let files: Vec<_> = suites.iter().map(|suite| suite.file.clone()).collect();
         assert_eq!(files, ["tests/a.yaml", "tests/b.yml"].map(|file| shown(&folder.path().join(file))));
     }
@@ -153,7 +159,7 @@ mod tests {
     #[test]
     fn all_wrong_files_are_told_of() {
         let folder = folder(&[("tests/a.yaml", b"wrong"), ("tests/b.yaml", b""), ("tests/c.yaml", b"wrong")]);
-        let wrong = read(folder.path(), &guestbook(), &load).unwrap().unwrap_err();
+        let wrong = read(folder.path(), &guestbook(), &load, false).unwrap().unwrap_err();
         assert_eq!(wrong.len(), 2);
         assert!(wrong[1].rendered().contains("tests/c.yaml:1:1"), "{}", wrong[1].rendered());
     }
@@ -161,7 +167,7 @@ mod tests {
     #[test]
     fn what_is_no_text_is_said() {
         let folder = folder(&[("tests/a.yaml", b"\xff")]);
-        let error = read(folder.path(), &guestbook(), &load).unwrap_err();
+        let error = read(folder.path(), &guestbook(), &load, false).unwrap_err();
         assert!(error.to_string().ends_with("tests/a.yaml are not UTF-8"), "{error}");
     }
 
@@ -193,7 +199,8 @@ mod tests {
         for (component, rest, step) in cases {
             let app =
                 app(&format!("name: it\ncomponents: {{ it: {{ source: g.wasm, {component} }} }}\n{rest}"));
-            let error = read(folder(&[("other/a.yaml", b"")]).path(), &app, &load).unwrap_err().to_string();
+            let error =
+                read(folder(&[("other/a.yaml", b"")]).path(), &app, &load, false).unwrap_err().to_string();
             let expected = format!("first.yaml:\n\n  cases:\n    it answers:\n      when:\n        {step}");
             assert!(error.ends_with(&expected), "{error}");
         }

@@ -18,6 +18,7 @@ use super::{
     report::words,
     run::Runner,
     sampler::Stretch,
+    search::{Searched, Wanted},
     seen::{Call, End, Seen},
     stack, storage,
     verdict::{Limit, Tried, Verdict},
@@ -28,14 +29,20 @@ use crate::summary;
 pub struct Trial {
     pub bench: Bench,
     pub measure: Measure,
+    pub wanted: Wanted,
 }
 
 impl Runner for Trial {
     fn run(&self, suite: &Suite, case: &Case) -> Tried {
         let began = began();
         let (file, name) = (suite.file.clone(), case.name.clone());
-        let (verdict, seen, usage, notes) = match case::run(&self.bench, case, how(case)) {
-            Ok(run) => {
+        let run = match self.bench.test(&suite.file) {
+            Some(test) => test.run(&self.bench, &name, how(case).plan),
+            None => case::run(&self.bench, case, how(case)).map(|run| (run, Ok(()))),
+        };
+        let (verdict, seen, usage, notes) = match run {
+            Ok((run, Err(why))) => (Verdict::Said(why), run.seen, run.usage, vec![]),
+            Ok((run, Ok(()))) => {
                 let (verdict, notes) = self.tried(suite, case, &run);
                 (verdict, run.seen, run.usage, notes)
             }
@@ -60,9 +67,20 @@ pub fn how(case: &Case) -> How {
 impl Trial {
     /// What became of a case that ran, and what else is to be said of it.
     fn tried(&self, suite: &Suite, case: &Case, run: &Run) -> (Verdict, Vec<String>) {
-        let verdict = self.judge(case, run);
+        // A component that has passed has judged itself.
+        let verdict = match self.bench.test(&suite.file) {
+            Some(_) => Verdict::Passed,
+            None => self.judge(case, run),
+        };
         if !matches!(verdict, Verdict::Passed) {
             return (verdict, vec![]);
+        }
+        if self.wanted.is_some() {
+            return match self.wanted.search(&self.bench, case) {
+                Ok(Searched { findings, notes }) if findings.is_empty() => (Verdict::Passed, notes),
+                Ok(Searched { findings, notes }) => (Verdict::Found(findings), notes),
+                Err(error) => (broken(&error), vec![]),
+            };
         }
         match self.measure.look(&self.bench, suite, case, run) {
             Ok(Said { wrong: Some(why), .. }) => (Verdict::Fuel(why), vec![]),

@@ -42,6 +42,8 @@ pub enum Verdict {
     Failed(Vec<Mismatch>),
     /// A call used up what it may: no failed expectation, but a limit.
     Limit(Limit),
+    /// A test that is a component says why it has failed.
+    Said(String),
     /// It used another amount of fuel than was recorded of it.
     Fuel(String),
     /// A finder has found what breaks it.

@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use cap_std::{ambient_authority, fs::Dir};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::ModifyKind};
 
-use super::suites;
+use super::{component, suites};
 
 /// What a change calls for; the later includes the earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -243,7 +243,11 @@ impl Scope {
             return None;
         }
         match relative.parent() {
-            Some(folder) if folder == suites::FOLDER && suites::is_test(path) => Some(Change::Tests),
+            Some(folder)
+                if folder == suites::FOLDER && (suites::is_test(path) || component::is_test(path)) =>
+            {
+                Some(Change::Tests)
+            }
             _ => Some(Change::Sources),
         }
     }

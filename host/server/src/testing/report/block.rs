@@ -43,7 +43,7 @@ pub fn why(tried: &Tried) -> String {
             }
         }
         Verdict::Limit(limit) => self::limit(&mut text, limit),
-        Verdict::Fuel(why) => indented(&mut text, "  ", why),
+        Verdict::Said(why) | Verdict::Fuel(why) => indented(&mut text, "  ", why),
         Verdict::Found(findings) => {
             for finding in findings {
                 _ = writeln!(text, "  --{}", finding.finder);
@@ -74,7 +74,7 @@ pub fn headline(tried: &Tried) -> String {
             None => "an expectation failed".to_owned(),
         },
         Verdict::Limit(limit) => headline_of(limit),
-        Verdict::Fuel(why) => line(why.lines().next().unwrap_or_default()),
+        Verdict::Said(why) | Verdict::Fuel(why) => line(why.lines().next().unwrap_or_default()),
         Verdict::Found(findings) => {
             let first = findings.first().map(|finding| finding.text.lines().next().unwrap_or_default());
             line(first.unwrap_or_default())

@@ -56,7 +56,9 @@ impl<W: io::Write> Report for Json<W> {
             }
             Verdict::Limit(limit) => value["limit"] = self::limit(limit),
             Verdict::Found(findings) => value["found"] = findings.iter().map(finding).collect(),
-            Verdict::Fuel(why) | Verdict::Broken(why) => value["why"] = why.as_str().into(),
+            Verdict::Said(why) | Verdict::Fuel(why) | Verdict::Broken(why) => {
+                value["why"] = why.as_str().into()
+            }
         }
         if !tried.notes.is_empty() {
             value["notes"] = tried.notes.clone().into();
@@ -114,7 +116,7 @@ fn finding(finding: &Finding) -> Value {
 fn verdict(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Passed => "passed",
-        Verdict::Failed(_) => "failed",
+        Verdict::Failed(_) | Verdict::Said(_) => "failed",
         Verdict::Fuel(_) => "fuel",
         Verdict::Found(_) => "found",
         Verdict::Limit(_) => "limit",

@@ -75,7 +75,7 @@ impl Report for Junit {
     fn tried(&mut self, tried: &Tried) {
         let (kind, what) = match tried.verdict {
             Verdict::Passed => (None, ""),
-            Verdict::Failed(_) => (Some(NonSuccessKind::Failure), "failed"),
+            Verdict::Failed(_) | Verdict::Said(_) => (Some(NonSuccessKind::Failure), "failed"),
             Verdict::Fuel(_) => (Some(NonSuccessKind::Failure), "fuel"),
             Verdict::Found(_) => (Some(NonSuccessKind::Failure), "found"),
             Verdict::Limit(_) => (Some(NonSuccessKind::Error), "limit"),

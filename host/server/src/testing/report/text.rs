@@ -112,12 +112,15 @@ impl<W: io::Write> Text<W> {
 impl<W: io::Write> Report for Text<W> {
     fn tried(&mut self, tried: &Tried) {
         let Tried { file, case, at, verdict, seen, usage, .. } = tried;
-        let (detail, name, at) = (self.detail, plain(case), format!("{}:{}", plain(file), at.line));
+        let (detail, name) = (self.detail, plain(case));
+        // The cases of a component are on no line of it.
+        let line = if at.line > 0 { format!(":{}", at.line) } else { String::new() };
+        let at = format!("{}{line}", plain(file));
         let calls = || if detail.trace { block::trace(seen) } else { String::new() };
         let counts = &mut self.file(file).counts;
         let (count, label) = match verdict {
             Verdict::Passed => (&mut counts.passed, None),
-            Verdict::Failed(_) | Verdict::Found(_) => (&mut counts.failed, Some("FAILED")),
+            Verdict::Failed(_) | Verdict::Said(_) | Verdict::Found(_) => (&mut counts.failed, Some("FAILED")),
             Verdict::Fuel(_) => (&mut counts.failed, Some("FUEL")),
             Verdict::Limit(_) => (&mut counts.limits, Some("LIMIT")),
             Verdict::Broken(_) => (&mut counts.broken, Some("BROKEN")),
