@@ -29,4 +29,5 @@ mod storage;
 mod testing;
 mod testing_components;
 mod testing_examples;
+mod tighten;
 mod wasi;
