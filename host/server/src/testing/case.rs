@@ -9,6 +9,7 @@ use std::{
 use anyhow::Context as _;
 use mecha_manifest::suite::{Action, Case, Expected, Step};
 use mecha_primitives::clock::Timestamp;
+use mecha_runtime::fault::Kind;
 
 use super::{
     act,
@@ -43,8 +44,6 @@ pub struct Run {
 /// What was there right after a step.
 #[derive(Debug)]
 pub struct Glance {
-    /// Which step of the case.
-    pub step: usize,
     pub seen: Seen,
     /// How many of the replies there were.
     pub replies: usize,
@@ -91,7 +90,8 @@ pub fn run(bench: &Bench, case: &Case, how: How) -> anyhow::Result<Run> {
         usual,
         in_turn,
         until,
-        now: case.given.clock,
+        // The world comes to rest before the first step, which takes a moment.
+        now: Timestamp(case.given.clock.0.saturating_sub(1)),
         replies: Mutex::default(),
         glances: vec![],
         found: Found::new(),
@@ -203,7 +203,7 @@ impl Drive<'_> {
                 let notes = self.past.followed_by(world.recorder.notes().clone());
                 let seen = world.look(notes, &mut self.found).await?;
                 let replies = self.replies().len();
-                self.glances.push(Glance { step: self.at - 1, seen, replies });
+                self.glances.push(Glance { seen, replies });
             }
         }
         self.ended = world.clock.now();
@@ -344,12 +344,14 @@ pub fn number(step: usize, index: usize) -> usize {
 }
 
 /// Whether everything that a case expects is said at its end alone.
-#[must_use]
 pub fn expectations(case: &Case) -> impl Iterator<Item = (usize, &Expected)> {
     case.when.iter().enumerate().filter_map(|(index, step)| Some((index, step.then.as_ref()?)))
 }
 
 /// The calls that ended without an answer.
 pub fn failures(seen: &Seen) -> impl Iterator<Item = (usize, &super::seen::Call)> {
-    seen.calls.iter().enumerate().filter(|(_, call)| matches!(call.end, End::Failed(..)))
+    seen.calls
+        .iter()
+        .enumerate()
+        .filter(|(_, call)| matches!(&call.end, End::Failed(kind, _) if *kind != Kind::Cancelled))
 }

@@ -18,6 +18,7 @@ use super::{
         recording::{Basis, Measured, Recording},
         written,
     },
+    report::words::plural,
     sampler::Stretch,
 };
 
@@ -112,13 +113,13 @@ impl Measure {
             return Ok(stale.map(|(key, regression)| format!("{key}: {regression}")).collect());
         }
         let measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let count = measured.len();
+        let count = plural(measured.len(), "case");
         let now = Recording::new(self.basis.clone(), measured);
         let blessed = Recording::blessed(self.recorded.as_ref(), now, exist)?;
         let file = self.file.display();
         Ok(vec![match files::write(&self.file, &blessed)? {
-            true => format!("recorded the fuel of {count} cases in {file}"),
-            false => format!("the fuel of {count} cases is as recorded in {file}"),
+            true => format!("recorded the fuel of {count} in {file}"),
+            false => format!("the fuel of {count} is as recorded in {file}"),
         }])
     }
 }

@@ -74,7 +74,6 @@ pub struct Passing<'a> {
     /// The step of the case that caused it, if that can be told.
     pub cause: Option<usize>,
     pub component: &'a name::Component,
-    pub attempt: u32,
     /// How many calls it is nested in.
     pub depth: usize,
     /// Whether it is a part of an atomic call, and so held back until that is committed.
@@ -123,11 +122,6 @@ impl Recorder {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Bytes printed so far.
-    pub fn printed(&self) -> u64 {
-        self.notes().printed
-    }
-
     /// A step of the case itself: somebody outside is about to get their answer.
     pub async fn answering(&self, cause: usize, component: &name::Component) {
         let (index, call, called) = {
@@ -141,7 +135,6 @@ impl Recorder {
             call,
             cause: Some(cause),
             component: called.as_ref().unwrap_or(component),
-            attempt: 1,
             depth: 0,
             in_unit: false,
             primitive: "call",
@@ -164,17 +157,15 @@ impl Recorder {
 }
 
 impl Notes {
-    fn call(&mut self, identity: &Identity, clock: &dyn Clock) -> usize {
+    fn call(&mut self, identity: &Identity) -> usize {
         if let Some(call) = self.ids.get(&identity.call) {
             return *call;
         }
         let call = self.calls.len();
         self.calls.push(Call {
-            id: identity.call,
             component: identity.component.clone(),
             trigger: identity.trigger.clone(),
             attempt: identity.attempt,
-            began: clock.now(),
             end: End::Running,
             fuel: 0,
             memory: 0,
@@ -212,7 +203,7 @@ impl Director for Recorder {
         let changes = effects::changes(step);
         let (index, call, cause, restless) = {
             let mut notes = self.notes();
-            let call = notes.call(identity, &*self.clock);
+            let call = notes.call(identity);
             let index = notes.steps.len();
             if step.primitive != "call" && index < STEPS {
                 notes.steps.push(HostCall {
@@ -238,7 +229,6 @@ impl Director for Recorder {
             call,
             cause,
             component: &identity.component,
-            attempt: identity.attempt,
             depth: identity.chain.len(),
             in_unit: identity.unit.is_some(),
             primitive: step.primitive,
@@ -268,7 +258,7 @@ impl Director for Recorder {
     }
 
     fn fuel(&self, identity: &Identity) -> Option<u64> {
-        let call = self.notes().call(identity, &*self.clock);
+        let call = self.notes().call(identity);
         self.plan.fuel(call)
     }
 
@@ -301,7 +291,7 @@ impl Observer for Recorder {
 
     fn began(&self, identity: &Identity) {
         let mut notes = self.notes();
-        notes.call(identity, &*self.clock);
+        notes.call(identity);
         notes.running += 1;
         if notes.calls.len() > CALLS {
             notes.end.get_or_insert(Ended::Restless);
@@ -313,7 +303,7 @@ impl Observer for Recorder {
 
     fn ended(&self, identity: &Identity, used: Used) {
         let mut notes = self.notes();
-        let call = notes.call(identity, &*self.clock);
+        let call = notes.call(identity);
         notes.running = notes.running.saturating_sub(1);
         let call = &mut notes.calls[call];
         call.fuel = used.fuel.unwrap_or_default();
@@ -326,7 +316,7 @@ impl Observer for Recorder {
     fn finished(&self, identity: &Identity, outcome: Result<(), &Fault>) {
         let call = {
             let mut notes = self.notes();
-            let call = notes.call(identity, &*self.clock);
+            let call = notes.call(identity);
             notes.calls[call].end = match outcome {
                 Ok(()) => End::Answered,
                 Err(fault) => End::Failed(fault.kind, fault.detail.as_str().into()),

@@ -8,7 +8,7 @@ use mecha_manifest::suite::StoreRef;
 use mecha_primitives::{
     bindings::{Effect, Metadata},
     clock::Timestamp,
-    identity::{CallId, Trigger},
+    identity::Trigger,
     name,
     pubsub::event::Event,
 };
@@ -85,11 +85,9 @@ pub struct Line {
 /// A call of a component. A call that is run again, since others were first, is there as often as it ran.
 #[derive(Debug, Clone)]
 pub struct Call {
-    pub id: CallId,
     pub component: name::Component,
     pub trigger: Trigger,
     pub attempt: u32,
-    pub began: Timestamp,
     pub end: End,
     /// In wasmtime's fuel.
     pub fuel: u64,

@@ -27,6 +27,8 @@ pub struct Ended<'a> {
 /// All that ended so, in the order in which they began.
 pub fn of(seen: &Seen) -> impl Iterator<Item = Ended<'_>> {
     seen.calls.iter().enumerate().filter_map(|(index, call)| match &call.end {
+        // Nobody gives up waiting in a case: the host crashed, as it was to.
+        End::Failed(Kind::Cancelled, _) => None,
         End::Failed(kind, detail) => Some(Ended { index, component: &call.component, kind: *kind, detail }),
         End::Answered | End::Running => None,
     })

@@ -6,7 +6,7 @@ use mecha_manifest::{
 };
 use mecha_primitives::{
     clock::Timestamp,
-    identity::{CallId, Trigger},
+    identity::Trigger,
     name,
     pubsub::event::{Draft, Event},
 };
@@ -73,16 +73,7 @@ pub fn event(kind: &str, id: &str, data: &str) -> Event {
 }
 
 pub fn call(of: &str, trigger: Trigger) -> Call {
-    Call {
-        id: CallId(1),
-        component: component(of),
-        trigger,
-        attempt: 1,
-        began: Timestamp(0),
-        end: End::Answered,
-        fuel: 0,
-        memory: 0,
-    }
+    Call { component: component(of), trigger, attempt: 1, end: End::Answered, fuel: 0, memory: 0 }
 }
 
 /// An operation `state.get`, say, that went well.

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use mecha_manifest::suite::{AnswerPattern, Pattern, ResponsePattern, StorePattern, StoreRef};
-use mecha_primitives::identity::CallId;
 use mecha_runtime::fault::Kind;
 use serde_json::json;
 
 use super::{samples::*, *};
-use crate::testing::seen::{Call, End, InvokeError, Invoked};
+use crate::testing::seen::{End, InvokeError, Invoked};
 
 mod lists;
 
@@ -223,7 +222,7 @@ fn state_is_told_by_key() {
 fn a_call_without_an_answer_is_told_unless_it_is_expected() {
     let mut seen = seen(&[("state.get", "carts/7"), ("state.set", "carts/7")]);
     (seen.steps[1].call, seen.steps[1].outcome) = (1, Some("unavailable"));
-    seen.calls.push(Call { id: CallId(2), ..call("web", Trigger::Invoke) });
+    seen.calls.push(call("web", Trigger::Invoke));
     seen.calls[1].end = End::Failed(
         Kind::Trap,
         Arc::from(

@@ -14,13 +14,20 @@ pub(super) fn attempts(usual: &Usual<'_>) -> Vec<Attempt> {
     let points = &usual.points;
     let mut at = BTreeSet::new();
     for (index, point) in points.iter().enumerate() {
-        if point.is_between() {
+        // A crash before a call is none to it.
+        if point.is_between() && point.verb != "begin" {
             at.insert(index);
         }
         if point.changes {
             at.insert(index);
             // After it is before whatever its call does next; before anything at all, if that was its last.
-            let rest = || points.iter().enumerate().skip(index + 1).filter(|(_, next)| next.verb != "open");
+            let rest = || {
+                points
+                    .iter()
+                    .enumerate()
+                    .skip(index + 1)
+                    .filter(|(_, next)| !matches!(next.verb, "open" | "begin"))
+            };
             let next = rest().find(|(_, next)| next.call == point.call).or_else(|| rest().next());
             at.extend(next.map(|(next, _)| next));
         }

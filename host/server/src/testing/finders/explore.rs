@@ -194,6 +194,7 @@ impl<M: Move> Schedule<M> {
     }
 
     /// How often a process was made to wait that could have gone on.
+    #[cfg(test)]
     #[must_use]
     pub fn preemptions(&self) -> u32 {
         self.preemptions

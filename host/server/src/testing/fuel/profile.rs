@@ -63,6 +63,7 @@ fn affordable(total: u64, wanted: u64) -> u64 {
 }
 
 impl Profile {
+    #[cfg(test)]
     #[must_use]
     pub fn total(&self) -> u64 {
         self.samples.iter().fold(0, |total, sample| total.saturating_add(sample.weight))

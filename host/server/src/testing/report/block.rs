@@ -48,7 +48,6 @@ pub fn why(tried: &Tried) -> String {
             for finding in findings {
                 _ = writeln!(text, "  --{}", finding.finder);
                 indented(&mut text, "    ", &finding.text);
-                _ = writeln!(text, "    again: --replay {}", plain(&finding.replay));
             }
         }
         Verdict::Broken(why) => {

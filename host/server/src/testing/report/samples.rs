@@ -6,11 +6,7 @@ use mecha_manifest::{
     Span,
     suite::{Action, Bounds, Case, Expected, Given, Step, Suite},
 };
-use mecha_primitives::{
-    clock::Timestamp,
-    identity::{CallId, Trigger},
-    name,
-};
+use mecha_primitives::{clock::Timestamp, identity::Trigger, name};
 use mecha_runtime::fault::Kind;
 
 use crate::testing::{
@@ -55,11 +51,9 @@ fn seen() -> Seen {
     };
     Seen {
         calls: vec![Call {
-            id: CallId(1),
             component: shop(),
             trigger: Trigger::Http,
             attempt: 1,
-            began: Timestamp(1_000),
             end: End::Failed(Kind::Trap, Arc::from("unreachable")),
             fuel: 401_133,
             memory: 1_179_648,

@@ -160,7 +160,7 @@ fn key(text: &str, within: Range<usize>) -> Option<(String, usize)> {
 /// Entries below each other, alike indented.
 fn block(text: &str, start: usize, end: usize) -> Option<Collection> {
     let indent = text[line_start(text, start)..start].chars().count();
-    let is_item = |at: usize| matches!(text[at..end].as_bytes(), [b'-'] | [b'-', b' ' | b'\n' | b'\r', ..]);
+    let is_item = |at: usize| matches!(&text.as_bytes()[at..end], [b'-'] | [b'-', b' ' | b'\n' | b'\r', ..]);
     let is_list = is_item(start);
     let mut starts = vec![start];
     let mut line = line_end(text, behind(text, start, end, is_list)?) + 1;

@@ -141,7 +141,7 @@ fn changed(grants: &str) -> (String, Vec<String>) {
     let Tightened { text: new, by_hand, .. } = tighten(&text, &[call]);
     let (old, new) = (text.lines().count(), new);
     let kept: Vec<_> = new.lines().skip(5.min(old)).collect();
-    (kept.join("\n"), by_hand.iter().map(|proposal| proposal.told()).collect())
+    (kept.join("\n"), by_hand.iter().map(super::propose::Proposal::told).collect())
 }
 
 #[test]

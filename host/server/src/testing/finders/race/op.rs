@@ -114,7 +114,6 @@ mod tests {
             call: 0,
             cause: None,
             component: &"shop".parse().unwrap(),
-            attempt: 1,
             depth: 0,
             in_unit,
             primitive: String::from(primitive).leak(),

@@ -136,7 +136,6 @@ mod tests {
                 call,
                 cause: Some(cause),
                 component: &component.parse().unwrap(),
-                attempt: 1,
                 depth,
                 in_unit: false,
                 primitive,
