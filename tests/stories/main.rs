@@ -26,5 +26,6 @@ mod outbound;
 mod polyglot;
 mod state;
 mod storage;
+mod testing;
 mod testing_components;
 mod wasi;

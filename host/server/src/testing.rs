@@ -24,6 +24,7 @@
 //! | [`seen`] | what a case left behind |
 //! | [`verdict`] | what became of it |
 //! | [`measure`], [`sampler`], [`stack`] | what it used, beside what is recorded, and where |
+//! | [`finders`], [`search`] | what breaks it that its author did not think of |
 //! | [`report`] | what people and machines are told |
 //! | [`watch`] | when to run again |
 
@@ -45,6 +46,7 @@ pub mod recorder;
 pub mod report;
 pub mod run;
 pub mod sampler;
+pub mod search;
 pub mod seen;
 pub mod stack;
 pub mod storage;

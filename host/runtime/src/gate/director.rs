@@ -9,8 +9,8 @@ use super::Need;
 
 /// Sees each operation before it happens and when it is over, and may hold it or make it fail.
 ///
-/// There are steps beside the operations, of the primitive `call`: `commit`, before what an atomic call did is committed,
-/// and `end`, when a guest has ended well and what triggered it is not yet settled.
+/// There are steps beside the operations, of the primitive `call`: `begin`, before an atomic call reads anything; `commit`,
+/// before what it did is committed; and `end`, when a guest has ended well and what triggered it is not yet settled.
 #[async_trait]
 pub trait Director: fmt::Debug + Send + Sync + 'static {
     /// Asked once for each operation, which goes on when this returns. The number is given back when it is over.

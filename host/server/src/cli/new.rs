@@ -52,7 +52,9 @@ fn make(args: &Args) -> anyhow::Result<()> {
     ensure!(!folder.exists(), "{} is there already; nothing was written", folder.display());
     write(&args.into, &name, files).with_context(|| format!("cannot make {}", folder.display()))?;
     let folder = folder.display();
-    out(format_args!("made {folder}\n\nnext:\n  cd {folder}\n  mecha-host build\n  mecha-host serve ."));
+    out(format_args!(
+        "made {folder}\n\nnext:\n  cd {folder}\n  mecha-host build\n  mecha-host test\n  mecha-host serve ."
+    ));
     Ok(())
 }
 

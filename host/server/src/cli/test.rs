@@ -33,6 +33,7 @@ use crate::{
             words::plain,
         },
         run::{self, Filter, Options, Runner, id},
+        search::Wanted,
         suites::{self, Load},
         trial::Trial,
         watch::{Change, Scope, Watch},
@@ -146,7 +147,10 @@ pub fn prepare(args: &Args, tests: &Tests) -> Result<Box<dyn Runner>, u8> {
         summary::refused(&error, args.json);
         exit::APP
     })?;
-    Ok(Box::new(Trial { bench, measure }))
+    let More { crash_everywhere: crash, fail_everywhere: fail, race_everywhere: race, ref replay, .. } =
+        args.more;
+    let wanted = Wanted { crash, fail, race, replay: replay.clone() };
+    Ok(Box::new(Trial { bench, measure, wanted }))
 }
 
 /// Makes what runs the cases. If that cannot be, it has said why, and gives the code to end with.

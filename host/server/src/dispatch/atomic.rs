@@ -98,6 +98,9 @@ async fn framed<T: Send + Sync>(
     identity: Arc<Identity>,
     call: impl Future<Output = Result<T, Fault>> + Send,
 ) -> Run<Result<Ended<T>, Fault>> {
+    if let Err(fault) = target.micrologic.pass(&identity, "begin").await {
+        return Run::Discard(Err(fault));
+    }
     match frame.begin(&unit).await {
         Ok(None) => {}
         Ok(Some(answer)) => return Run::Discard(Ok(Ended { answer, committed: false })),

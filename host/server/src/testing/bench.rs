@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use mecha_manifest::{self as manifest, App, Secrets, suite::Given};
+use mecha_manifest::{self as manifest, App, Atomic, Idempotency, Secrets, suite::Given};
+use mecha_primitives::name;
 use mecha_runtime::{
     cache::Cache,
     engine::Metering,
@@ -27,6 +28,17 @@ pub struct Bench {
     /// Nobody looks at it, and it takes long to make.
     pub metrics: Arc<Metrics>,
     manifest: Option<(String, String)>,
+    /// What is other than the manifest says.
+    remedy: Remedy,
+}
+
+/// What of an app is changed to find out whether that would mend it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remedy {
+    /// Components of which all calls are atomic.
+    pub atomic: Vec<name::Component>,
+    /// Whether routes recognize requests that come again.
+    pub idempotency: bool,
 }
 
 /// How to make a bench.
@@ -73,11 +85,29 @@ impl Bench {
             Kind::Manifest { file, text } => Some((file.clone(), text.clone())),
             Kind::Component { .. } => None,
         };
-        Ok(Self { loaded, linked, tests: vec![], metrics: Arc::new(Metrics::new()), manifest })
+        let (metrics, remedy) = (Arc::new(Metrics::new()), Remedy::default());
+        Ok(Self { loaded, linked, tests: vec![], metrics, manifest, remedy })
+    }
+
+    /// The same app with a remedy.
+    #[must_use]
+    pub fn with(&self, remedy: Remedy) -> Self {
+        let Loaded { app, folder, components, bare, at, .. } = &self.loaded;
+        let mut app = app.clone();
+        remedy.apply(&mut app);
+        let loaded = Loaded {
+            app,
+            folder: folder.clone(),
+            components: components.clone(),
+            bare: *bare,
+            at: *at,
+            warnings: Report::default(),
+        };
+        let (linked, metrics, manifest) = (self.linked.clone(), self.metrics.clone(), self.manifest.clone());
+        Self { loaded, linked, tests: vec![], metrics, manifest, remedy }
     }
 
     /// The test component that is this file, if it is one.
-    #[must_use]
     pub fn test(&self, file: &str) -> Option<&TestComponent> {
         self.tests.iter().find(|test| test.file == file)
     }
@@ -94,6 +124,7 @@ impl Bench {
                 .map_err(|problems| anyhow::anyhow!("{}", manifest::render(&problems[0], text)))?;
             app = again;
             adapt(&mut app);
+            self.remedy.apply(&mut app);
         }
         for (name, values) in &given.env {
             let Some(meta) = app.components.iter_mut().find(|meta| meta.name == *name) else { continue };
@@ -106,6 +137,24 @@ impl Bench {
         Ok(Some(app))
     }
 }
+
+impl Remedy {
+    fn apply(&self, app: &mut App) {
+        for meta in &mut app.components {
+            if self.atomic.contains(&meta.name) {
+                meta.atomic = Atomic { default: true, runs: meta.atomic.runs, ..Atomic::default() };
+                meta.routes.iter_mut().for_each(|route| route.atomic = true);
+            }
+            if self.idempotency {
+                let recognizes = || Idempotency { caller: None, keep: KEEP_ANSWERS, required: false };
+                meta.routes.iter_mut().for_each(|route| _ = route.idempotency.get_or_insert_with(recognizes));
+            }
+        }
+    }
+}
+
+/// How long answers are kept for requests that come again.
+const KEEP_ANSWERS: Duration = Duration::from_secs(24 * 3600);
 
 /// What tests need of an app beside what it is: its events stay where they can be seen, and no call goes on for ever.
 fn adapt(app: &mut App) {

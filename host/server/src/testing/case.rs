@@ -36,6 +36,8 @@ pub struct Run {
     pub unanswered: Vec<String>,
     /// How often the host crashed.
     pub crashes: u32,
+    /// When its last step was done.
+    pub ended: Timestamp,
 }
 
 /// What was there right after a step.
@@ -58,6 +60,8 @@ pub struct How {
     pub asks_again: bool,
     /// What is answered when nothing goes wrong. Who is told of a failure instead asks again, once.
     pub usual: Vec<Reply>,
+    /// Whether those of several at once who are told of a failure ask again when all are done, one after the other.
+    pub in_turn: bool,
     /// The case goes on until then at the least, so that what is tried again is.
     pub until: Option<Timestamp>,
 }
@@ -78,13 +82,14 @@ const CRASHES: u32 = 100;
 /// # Errors
 /// If it cannot be run.
 pub fn run(bench: &Bench, case: &Case, how: How) -> anyhow::Result<Run> {
-    let How { plan, storage, asks_again, usual, until } = how;
+    let How { plan, storage, asks_again, usual, in_turn, until } = how;
     let mut drive = Drive {
         bench,
         case,
         around: Around::new(bench, plan, storage)?,
         asks_again,
         usual,
+        in_turn,
         until,
         now: case.given.clock,
         replies: Mutex::default(),
@@ -94,6 +99,7 @@ pub fn run(bench: &Bench, case: &Case, how: How) -> anyhow::Result<Run> {
         usage: Usage::default(),
         waited: Duration::ZERO,
         crashes: 0,
+        ended: case.given.clock,
         at: 0,
         due: None,
         begun: Mutex::default(),
@@ -106,10 +112,10 @@ pub fn run(bench: &Bench, case: &Case, how: How) -> anyhow::Result<Run> {
             .context("cannot start a runtime")?;
         if let Some(seen) = runtime.block_on(drive.live())? {
             let unanswered = drive.around.outside.asked().unanswered;
-            let Drive { replies, glances, usage, waited, crashes, .. } = drive;
+            let Drive { replies, glances, usage, waited, crashes, ended, .. } = drive;
             let replies =
                 replies.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect();
-            return Ok(Run { seen, replies, glances, usage, waited, unanswered, crashes });
+            return Ok(Run { seen, replies, glances, usage, waited, unanswered, crashes, ended });
         }
     }
 }
@@ -121,6 +127,7 @@ struct Drive<'a> {
     around: Around,
     asks_again: bool,
     usual: Vec<Reply>,
+    in_turn: bool,
     until: Option<Timestamp>,
     now: Timestamp,
     /// Those that have been given. Steps at once get theirs one by one.
@@ -132,6 +139,7 @@ struct Drive<'a> {
     usage: Usage,
     waited: Duration,
     crashes: u32,
+    ended: Timestamp,
     /// The step that is next.
     at: usize,
     /// Until when it waits.
@@ -184,6 +192,11 @@ impl Drive<'_> {
                 self.waited += world.clock.now().since(began);
             }
             world.idle().await;
+            if let Action::AtOnce(steps) = &step.action
+                && self.in_turn
+            {
+                self.in_turn(world, steps).await?;
+            }
             world.find_events(&mut self.found).await?;
             self.at += 1;
             if step.then.is_some() {
@@ -193,6 +206,7 @@ impl Drive<'_> {
                 self.glances.push(Glance { step: self.at - 1, seen, replies });
             }
         }
+        self.ended = world.clock.now();
         if let Some(until) = self.until {
             world.clock.sleep_until(until).await;
             world.idle().await;
@@ -206,8 +220,24 @@ impl Drive<'_> {
         futures_util::future::try_join_all(acts).await.map(drop)
     }
 
+    /// Those of several at once who were told of a failure ask again.
+    async fn in_turn(&self, world: &World, steps: &[Step]) -> anyhow::Result<()> {
+        for (index, step) in steps.iter().enumerate() {
+            let place = (self.at, index);
+            if self.replies().get(&place).is_some_and(is_refused) {
+                self.replies().remove(&place);
+                self.act(world, step, index).await?;
+                world.idle().await;
+            }
+        }
+        Ok(())
+    }
+
     /// A wait that a crash interrupts ends when it would have ended.
     async fn wait(&mut self, world: &World, step: &Step) -> anyhow::Result<()> {
+        if self.replies().contains_key(&(self.at, 0)) {
+            return Ok(());
+        }
         let due = match (self.due, &step.action) {
             (Some(due), _) => due,
             (None, Action::Wait(time)) => world.clock.now() + *time,
@@ -247,10 +277,8 @@ impl Drive<'_> {
     }
 
     /// What a step is answered when nothing goes wrong, if that is known.
-    fn usual(&self, (step, index): Place) -> Option<&Reply> {
-        let count = |step: &Step| if let Action::AtOnce(steps) = &step.action { steps.len() } else { 1 };
-        let before: usize = self.case.when.iter().take(step).map(count).sum();
-        self.usual.get(before + index)
+    fn usual(&self, place: Place) -> Option<&Reply> {
+        self.usual.get(order(self.case, place))
     }
 
     /// Nobody asks again: what the step of the crash has not answered has no answer.
@@ -291,6 +319,22 @@ pub fn is_refused(reply: &Reply) -> bool {
         Reply::Lost => true,
         Reply::None => false,
     }
+}
+
+/// Which of the replies is that of a step.
+fn order(case: &Case, (step, index): Place) -> usize {
+    let count = |step: &Step| if let Action::AtOnce(steps) = &step.action { steps.len() } else { 1 };
+    case.when.iter().take(step).map(count).sum::<usize>() + index
+}
+
+/// Which of the replies is that of the step with this number.
+#[must_use]
+pub fn numbered(case: &Case, wanted: usize) -> Option<usize> {
+    case.when.iter().enumerate().find_map(|(step, of)| {
+        let count = if let Action::AtOnce(steps) = &of.action { steps.len() } else { 1 };
+        let index = (0..count).find(|index| number(step, *index) == wanted)?;
+        Some(order(case, (step, index)))
+    })
 }
 
 /// Tells the steps of a case apart, those that are done at once as well.

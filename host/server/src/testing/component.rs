@@ -239,7 +239,8 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 }
 
 fn run_of(seen: Seen, usage: Usage, waited: Duration, unanswered: Vec<String>) -> Run {
-    Run { seen, replies: vec![], glances: vec![], usage, waited, unanswered, crashes: 0 }
+    let ended = answers::defaults().clock;
+    Run { seen, replies: vec![], glances: vec![], usage, waited, unanswered, crashes: 0, ended }
 }
 
 impl fmt::Debug for TestComponent {

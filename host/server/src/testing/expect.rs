@@ -7,9 +7,10 @@
 //! | [`differences`], [`changes`] | where exactly |
 //! | [`align`], [`lists`], [`records`] | lists of what happened |
 //! | [`replies`], [`stores`] | answers, state |
+//! | [`ends`] | calls without an answer |
 //! | [`led`] | which host calls led there |
 //! | [`within`] | what may be used |
-//! | [`words`], [`shown`](mod@shown) | for people |
+//! | [`texts`], [`words`], [`shown`](mod@shown) | for people |
 //!
 //! It is pure: it runs nothing and looks at nothing but what it is given.
 
@@ -26,14 +27,14 @@ use self::{
     records::{Item, Want},
 };
 use super::{
-    seen::{End, Reply, Seen},
-    stack,
+    seen::{Reply, Seen},
     verdict::Mismatch,
 };
 
 mod align;
 mod changes;
 mod differences;
+mod ends;
 mod found;
 mod judge;
 mod led;
@@ -46,10 +47,12 @@ mod shown;
 mod stores;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod within;
 mod words;
 
 pub use self::{
+    ends::unexpected_faults,
     shown::{shown, steps},
     within::bounds,
 };
@@ -103,51 +106,14 @@ pub fn compare(expected: &Expected, seen: &Seen, replies: &[Reply]) -> Vec<Misma
         all.list(&judge, wanted, lines, "logs", Vec::new);
     }
     if let Some(wanted) = faults {
-        let kinds = seen.calls.iter().filter_map(|call| match &call.end {
-            End::Failed(kind, _) => Some(Item::of(Found::text(kind.as_str()))),
-            End::Answered | End::Running => None,
-        });
-        let last = || seen.calls.iter().rposition(|call| matches!(call.end, End::Failed(..)));
+        let last = ends::of(seen).last().map(|ended| ended.index);
+        let kinds = ends::of(seen).map(|ended| Item::of(Found::text(ended.kind.as_str())));
         all.list(&judge, wanted, kinds, "faults", || {
-            last().map(|call| seen.led_to_end(call)).unwrap_or_default()
+            last.map(|call| seen.led_to_end(call)).unwrap_or_default()
         });
     }
     all.0
 }
-
-/// Calls that ended without an answer although the case says nothing about `faults`. `at` is where the case is.
-#[must_use]
-pub fn unexpected_faults(expected: &Expected, seen: &Seen, at: Span) -> Vec<Mismatch> {
-    if expected.faults.is_some() {
-        return vec![];
-    }
-    let ended = seen.calls.iter().enumerate().filter_map(|(index, call)| match &call.end {
-        End::Failed(kind, detail) => Some((index, call, kind, detail)),
-        End::Answered | End::Running => None,
-    });
-    let mismatch = |(index, call, kind, detail): (usize, &super::seen::Call, _, &std::sync::Arc<str>)| {
-        let kind: &mecha_runtime::fault::Kind = kind;
-        let why = words::visible(stack::cause(detail));
-        let colon = if why.is_empty() { "" } else { ": " };
-        let frames = stack::telling(stack::frames(call.component.as_str(), detail));
-        let frames = frames.iter().take(FRAMES).map(|frame| format!("\n  in {}", frame.function));
-        let frames: String = frames.collect();
-        Mismatch {
-            at,
-            what: "faults".to_owned(),
-            expected: "an answer from each call; or, if none is meant, `faults` says so".to_owned(),
-            found: words::cut(
-                &format!("{} of {}{colon}{why}{frames}", kind.as_str(), call.component),
-                words::MOST,
-            ),
-            steps: seen.led_to_end(index),
-        }
-    };
-    ended.map(mismatch).collect()
-}
-
-/// Frames of a guest's stack that are shown.
-const FRAMES: usize = 10;
 
 #[derive(Debug)]
 struct Mismatches(Vec<Mismatch>);
@@ -183,5 +149,5 @@ impl Mismatches {
 }
 
 fn under(group: &str, name: &impl ToString) -> String {
-    words::under(group, &name.to_string())
+    texts::under(group, &name.to_string())
 }

@@ -32,6 +32,9 @@ pub enum Deed {
 pub trait Plot: fmt::Debug + Send + Sync {
     /// Asked before each operation, which waits until this returns.
     async fn deed(&self, passing: &Passing<'_>) -> Option<Deed>;
+
+    /// A call has ended, after its last run if it was run several times.
+    fn over(&self, _call: usize) {}
 }
 
 /// Everything that is done to the operations of a case, in all lives of its host.
@@ -70,6 +73,12 @@ impl Plan {
 
     pub(super) fn fuel(&self, call: usize) -> Option<u64> {
         self.budget.filter(|(of, _)| *of == call).map(|(_, fuel)| fuel)
+    }
+
+    pub(super) fn over(&self, call: usize) {
+        if let Some(plot) = &self.plot {
+            plot.over(call);
+        }
     }
 
     pub(super) async fn deed(&self, passing: &Passing<'_>) -> Option<Deed> {

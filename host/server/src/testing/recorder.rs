@@ -75,6 +75,10 @@ pub struct Passing<'a> {
     pub cause: Option<usize>,
     pub component: &'a name::Component,
     pub attempt: u32,
+    /// How many calls it is nested in.
+    pub depth: usize,
+    /// Whether it is a part of an atomic call, and so held back until that is committed.
+    pub in_unit: bool,
     pub primitive: &'static str,
     pub verb: &'static str,
     pub about: &'a str,
@@ -126,17 +130,20 @@ impl Recorder {
 
     /// A step of the case itself: somebody outside is about to get their answer.
     pub async fn answering(&self, cause: usize, component: &name::Component) {
-        let (index, call) = {
+        let (index, call, called) = {
             let notes = self.notes();
             let call = notes.causes.iter().rposition(|by| *by == Some(cause));
-            (notes.steps.len(), call.unwrap_or_default())
+            let called = call.and_then(|call| notes.calls.get(call)).map(|call| call.component.clone());
+            (notes.steps.len(), call.unwrap_or_default(), called)
         };
         let passing = Passing {
             index,
             call,
             cause: Some(cause),
-            component,
+            component: called.as_ref().unwrap_or(component),
             attempt: 1,
+            depth: 0,
+            in_unit: false,
             primitive: "call",
             verb: "answer",
             about: "",
@@ -232,12 +239,17 @@ impl Director for Recorder {
             cause,
             component: &identity.component,
             attempt: identity.attempt,
+            depth: identity.chain.len(),
+            in_unit: identity.unit.is_some(),
             primitive: step.primitive,
             verb: step.verb,
             about: &step.about,
             changes,
         };
-        let strike = match self.plan.deed(&passing).await {
+        let held = Held::new(&self.notes);
+        let deed = self.plan.deed(&passing).await;
+        drop(held);
+        let strike = match deed {
             None => None,
             Some(Deed::Fail(class)) => Some(Strike::Fail(class)),
             Some(Deed::Lose) => Some(Strike::Lose),
@@ -312,12 +324,33 @@ impl Observer for Recorder {
     }
 
     fn finished(&self, identity: &Identity, outcome: Result<(), &Fault>) {
-        let mut notes = self.notes();
-        let call = notes.call(identity, &*self.clock);
-        notes.calls[call].end = match outcome {
-            Ok(()) => End::Answered,
-            Err(fault) => End::Failed(fault.kind, fault.detail.as_str().into()),
+        let call = {
+            let mut notes = self.notes();
+            let call = notes.call(identity, &*self.clock);
+            notes.calls[call].end = match outcome {
+                Ok(()) => End::Answered,
+                Err(fault) => End::Failed(fault.kind, fault.detail.as_str().into()),
+            };
+            call
         };
+        self.plan.over(call);
+    }
+}
+
+/// A call that waits at the gate, perhaps before it has an instance: meanwhile the host is busy.
+struct Held<'a>(&'a Mutex<Notes>);
+
+impl<'a> Held<'a> {
+    fn new(notes: &'a Mutex<Notes>) -> Self {
+        notes.lock().unwrap_or_else(PoisonError::into_inner).running += 1;
+        Self(notes)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let mut notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.running = notes.running.saturating_sub(1);
     }
 }
 

@@ -18,6 +18,7 @@ use super::{
     report::words,
     run::Runner,
     sampler::Stretch,
+    search::{Searched, Wanted},
     seen::{Call, End, Seen},
     stack, storage,
     verdict::{Limit, Tried, Verdict},
@@ -28,6 +29,7 @@ use crate::summary;
 pub struct Trial {
     pub bench: Bench,
     pub measure: Measure,
+    pub wanted: Wanted,
 }
 
 impl Runner for Trial {
@@ -72,6 +74,13 @@ impl Trial {
         };
         if !matches!(verdict, Verdict::Passed) {
             return (verdict, vec![]);
+        }
+        if self.wanted.is_some() {
+            return match self.wanted.search(&self.bench, case) {
+                Ok(Searched { findings, notes }) if findings.is_empty() => (Verdict::Passed, notes),
+                Ok(Searched { findings, notes }) => (Verdict::Found(findings), notes),
+                Err(error) => (broken(&error), vec![]),
+            };
         }
         match self.measure.look(&self.bench, suite, case, run) {
             Ok(Said { wrong: Some(why), .. }) => (Verdict::Fuel(why), vec![]),

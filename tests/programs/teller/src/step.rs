@@ -38,6 +38,11 @@ pub enum Step {
         value: String,
         if_match: Option<String>,
     },
+    /// Only if there is nothing.
+    Create {
+        key: String,
+        value: String,
+    },
     /// A value of so many bytes.
     SetLarge {
         key: String,
@@ -61,6 +66,10 @@ pub enum Step {
     },
     /// Reads a number and writes it, larger by one, as plain code does.
     Increase {
+        key: String,
+    },
+    /// The same, and begins again if somebody else was first.
+    IncreaseGuarded {
         key: String,
     },
     /// Takes an amount from one number and adds it to another.

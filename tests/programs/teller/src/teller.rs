@@ -76,6 +76,10 @@ fn one(step: &Step, attempt: u32) -> Result<Told, Refusal> {
         Step::Etag { key } => main()?.get(key)?.map(|item| item.etag.as_str().to_owned()).into(),
         Step::List { prefix, limit } => list(prefix, *limit)?.into(),
         Step::Set { store, key, value, if_match } => set(store, key, value, if_match.as_deref())?.into(),
+        Step::Create { key, value } => {
+            main()?.set_with(key, value.as_str(), Options::new().if_absent())?;
+            Value::Null.into()
+        }
         Step::SetLarge { key, size } => {
             main()?.set(key, vec![b'x'; *size])?;
             Value::Null.into()
@@ -101,6 +105,7 @@ fn one(step: &Step, attempt: u32) -> Result<Told, Refusal> {
             main()?.set(key, next.to_string())?;
             next.into()
         }
+        Step::IncreaseGuarded { key } => increase_guarded(&main()?, key)?.into(),
         Step::Move { from, to, amount } => {
             let store = main()?;
             let (left, more) = (number(&store, from)? - amount, number(&store, to)? + amount);
@@ -205,6 +210,23 @@ fn text(store: &Store, key: &str) -> Result<Option<String>, Refusal> {
 /// What is absent counts as nothing.
 fn number(store: &Store, key: &str) -> Result<i64, Refusal> {
     Ok(text(store, key)?.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+fn increase_guarded(store: &Store, key: &str) -> Result<i64, Refusal> {
+    loop {
+        let found = store.get(key)?;
+        let text = found.as_ref().and_then(|item| item.text()).unwrap_or("0");
+        let next = text.parse::<i64>().unwrap_or(0) + 1;
+        let options = match &found {
+            Some(item) => Options::new().if_match(&item.etag),
+            None => Options::new().if_absent(),
+        };
+        match store.set_with(key, next.to_string(), options) {
+            Ok(_) => return Ok(next),
+            Err(error) if error.is_conflict() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 fn list(prefix: &str, limit: Option<u32>) -> Result<Vec<Value>, Refusal> {

@@ -42,6 +42,7 @@ pub(super) fn files(lang: Lang, template: Option<Template>) -> anyhow::Result<&'
 const HTTP: &[File] = &[
     ("mecha.yaml", include_str!("../../../templates/http/mecha.yaml")),
     ("README.md", include_str!("../../../templates/http/README.md")),
+    ("tests/visits.yaml", include_str!("../../../templates/http/tests/visits.yaml")),
     ("Cargo.toml", include_str!("../../../templates/http/Cargo.toml.txt")),
     ("rust-toolchain.toml", include_str!("../../../templates/http/rust-toolchain.toml")),
     (".gitignore", include_str!("../../../templates/http/gitignore.txt")),
@@ -52,6 +53,7 @@ const HTTP: &[File] = &[
 const PUBSUB: &[File] = &[
     ("mecha.yaml", include_str!("../../../templates/pubsub/mecha.yaml")),
     ("README.md", include_str!("../../../templates/pubsub/README.md")),
+    ("tests/greetings.yaml", include_str!("../../../templates/pubsub/tests/greetings.yaml")),
     ("Cargo.toml", include_str!("../../../templates/pubsub/Cargo.toml.txt")),
     ("rust-toolchain.toml", include_str!("../../../templates/pubsub/rust-toolchain.toml")),
     (".gitignore", include_str!("../../../templates/pubsub/gitignore.txt")),
@@ -63,6 +65,7 @@ const PUBSUB: &[File] = &[
 const CRON: &[File] = &[
     ("mecha.yaml", include_str!("../../../templates/cron/mecha.yaml")),
     ("README.md", include_str!("../../../templates/cron/README.md")),
+    ("tests/ticks.yaml", include_str!("../../../templates/cron/tests/ticks.yaml")),
     ("Cargo.toml", include_str!("../../../templates/cron/Cargo.toml.txt")),
     ("rust-toolchain.toml", include_str!("../../../templates/cron/rust-toolchain.toml")),
     (".gitignore", include_str!("../../../templates/cron/gitignore.txt")),
@@ -74,6 +77,7 @@ const CRON: &[File] = &[
 const INVOKE: &[File] = &[
     ("mecha.yaml", include_str!("../../../templates/invoke/mecha.yaml")),
     ("README.md", include_str!("../../../templates/invoke/README.md")),
+    ("tests/greetings.yaml", include_str!("../../../templates/invoke/tests/greetings.yaml")),
     ("Cargo.toml", include_str!("../../../templates/invoke/Cargo.toml.txt")),
     ("rust-toolchain.toml", include_str!("../../../templates/invoke/rust-toolchain.toml")),
     (".gitignore", include_str!("../../../templates/invoke/gitignore.txt")),
@@ -87,6 +91,7 @@ const INVOKE: &[File] = &[
 const PYTHON: &[File] = &[
     ("mecha.yaml", include_str!("../../../templates/python/mecha.yaml")),
     ("README.md", include_str!("../../../templates/python/README.md")),
+    ("tests/greetings.yaml", include_str!("../../../templates/python/tests/greetings.yaml")),
     ("app.py", include_str!("../../../templates/python/app.py")),
     ("build.sh", include_str!("../../../templates/python/build.sh")),
     (".gitignore", include_str!("../../../templates/python/gitignore.txt")),
@@ -110,6 +115,7 @@ const PYTHON: &[File] = &[
 const JAVASCRIPT: &[File] = &[
     ("mecha.yaml", include_str!("../../../templates/javascript/mecha.yaml")),
     ("README.md", include_str!("../../../templates/javascript/README.md")),
+    ("tests/greetings.yaml", include_str!("../../../templates/javascript/tests/greetings.yaml")),
     ("app.js", include_str!("../../../templates/javascript/app.js")),
     ("build.sh", include_str!("../../../templates/javascript/build.sh")),
     (".gitignore", include_str!("../../../templates/javascript/gitignore.txt")),

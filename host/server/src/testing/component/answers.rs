@@ -227,11 +227,9 @@ mod tests {
     #[test]
     fn what_goes_wrong_is_an_operation_of_a_primitive() {
         let app = mecha_manifest::App::new(mecha_primitives::name::App::fallback(), vec![]);
-        let meant = super::fault;
         let fault = |operation: &str, nth, class: &str| {
             let (operation, strike) = (operation.to_owned(), Strike::Fail(class.to_owned()));
-            meant(&app, Disturbance { operation, component: None, nth, strike })
-                .map(|fault| fault.operation)
+            fault(&app, Disturbance { operation, component: None, nth, strike }).map(|fault| fault.operation)
         };
         assert_eq!(fault("state.*", Some(1), "busy").as_deref(), Ok("state.*"));
         for (operation, nth, class) in

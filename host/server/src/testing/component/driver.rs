@@ -261,6 +261,7 @@ impl Drive {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
 fn shown(error: anyhow::Error) -> String {
     format!("{error:#}")
 }

@@ -15,7 +15,8 @@ pub enum Pair {
     Extra(usize),
 }
 
-/// The most comparisons that are made to find the best answer. With more, elements are compared place by place.
+/// The most comparisons that are made to find the best answer. With more, elements are compared place by
+/// place, or looked for in turn.
 const MOST: usize = 10_000;
 
 /// What it costs that an element is missing, or too much: together more than one that is quite different.
@@ -39,44 +40,35 @@ pub fn align(
     let (rows, columns) = (expected - head - tail, found - head - tail);
     let mut pairs: Vec<Pair> = (0..head).map(|i| Pair::Same(i, i)).collect();
     let distance_from = |i: usize, j: usize| distance(head + i, head + j);
-    let middle = match greedy(rows, columns, among_others, &distance_from) {
-        Some(pairs) => pairs,
-        None if rows.saturating_mul(columns) > MOST => by_place(rows, columns, among_others, &distance_from),
-        None => best(rows, columns, among_others, &distance_from),
+    let is_long = rows.saturating_mul(columns) > MOST;
+    let in_turn = among_others.then(|| in_turn(rows, columns, &distance_from));
+    let middle = match in_turn {
+        Some(pairs) if is_long || pairs.iter().all(|pair| matches!(pair, Pair::Same(..))) => pairs,
+        None if is_long => by_place(rows, columns, &distance_from),
+        _ => best(rows, columns, among_others, &distance_from),
     };
     pairs.extend(middle.into_iter().map(|pair| pair.shifted(head)));
     pairs.extend((1..=tail).rev().map(|back| Pair::Same(expected - back, found - back)));
     moved(pairs, is_same)
 }
 
-/// If all that is expected is there among others.
-fn greedy(
-    rows: usize,
-    columns: usize,
-    among_others: bool,
-    distance: &impl Fn(usize, usize) -> u32,
-) -> Option<Vec<Pair>> {
-    if !among_others {
-        return None;
-    }
-    let mut rest = 0..columns;
-    let pair = |i| rest.by_ref().find(|&j| distance(i, j) == 0).map(|j| Pair::Same(i, j));
+/// Each among others, behind the one before it that is there.
+fn in_turn(rows: usize, columns: usize, distance: &impl Fn(usize, usize) -> u32) -> Vec<Pair> {
+    let mut next = 0;
+    let pair = |i| match (next..columns).find(|&j| distance(i, j) == 0) {
+        Some(j) => {
+            next = j + 1;
+            Pair::Same(i, j)
+        }
+        None => Pair::Missing(i),
+    };
     (0..rows).map(pair).collect()
 }
 
-fn by_place(
-    rows: usize,
-    columns: usize,
-    among_others: bool,
-    distance: &impl Fn(usize, usize) -> u32,
-) -> Vec<Pair> {
+fn by_place(rows: usize, columns: usize, distance: &impl Fn(usize, usize) -> u32) -> Vec<Pair> {
     let both = rows.min(columns);
-    let mut pairs: Vec<Pair> = (0..both).map(|i| Pair::of(i, i, distance(i, i))).collect();
-    pairs.extend((both..rows).map(Pair::Missing));
-    if !among_others {
-        pairs.extend((both..columns).map(Pair::Extra));
-    }
-    pairs
+    let pairs = (0..both).map(|i| Pair::of(i, i, distance(i, i)));
+    pairs.chain((both..rows).map(Pair::Missing)).chain((both..columns).map(Pair::Extra)).collect()
 }
 
 fn best(
@@ -197,11 +189,15 @@ mod tests {
     }
 
     #[test]
-    fn long_lists_are_compared_place_by_place() {
+    fn long_lists_are_compared_in_a_simpler_way() {
         let (expected, found) = ("b".repeat(300), format!("x{}", "a".repeat(400)));
         let pairs = aligned(&expected, &found, false);
         assert_eq!(pairs.len(), 401);
         assert_eq!(pairs[299..301], [Other(299, 299), Extra(300)]);
+
+        let expected = format!("{}xc", "b".repeat(300));
+        let pairs = aligned(&expected, &format!("{}c", "ab".repeat(400)), true);
+        assert_eq!(pairs[299..], [Same(299, 599), Missing(300), Same(301, 800)]);
     }
 
     #[test]

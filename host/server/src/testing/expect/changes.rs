@@ -2,7 +2,7 @@
 
 use similar::{Algorithm, ChangeTag, TextDiff};
 
-use super::words::{MOST, cut, number, text, visible};
+use super::texts::{MOST, cut, number, text, visible};
 
 /// Bytes of a text that is shown as a whole.
 const SHORT: usize = 120;
@@ -72,7 +72,10 @@ fn lines(expected: &str, found: &str) -> String {
             let line = change.value();
             let end = if line.ends_with('\n') { "" } else { " (without a line feed)" };
             let line = line.trim_end_matches('\n');
-            shown.push_str(&format!("\n{sign} {}{end}", cut(&visible(line), SHORT)));
+            shown.push_str(&format!(
+                "\n{sign} {}{end}",
+                cut(&visible(&line[..line.floor_char_boundary(SHORT + 4)]), SHORT)
+            ));
         }
         if shown.len() > MOST {
             break;

@@ -8,7 +8,7 @@ use super::{
     changes::changes,
     found::Found,
     judge::{Judge, as_json, member},
-    words,
+    texts, words,
 };
 
 /// One place at which something else was found than expected.
@@ -65,7 +65,7 @@ impl Judge {
     ) {
         for (key, want) in wanted {
             let before = into.len();
-            self.differences(want, &member(map, key), &words::under(what, key), into);
+            self.differences(want, &member(map, key), &texts::under(what, key), into);
             if let Some(missing) = into.get_mut(before).filter(|_| !map.contains_key(key)) {
                 let unknown = map.keys().filter(|key| wanted.iter().all(|(name, _)| name != *key));
                 missing.found.push_str(&near(key, unknown));
@@ -78,7 +78,7 @@ impl Judge {
             map.iter().filter(|(key, _)| wanted.iter().all(|(name, _)| name != *key)).collect();
         for (key, value) in extra.iter().take(EXTRAS) {
             let found = words::json(value);
-            into.push(Difference { what: words::under(what, key), expected: "nothing".to_owned(), found });
+            into.push(Difference { what: texts::under(what, key), expected: "nothing".to_owned(), found });
         }
         let rest: Vec<&str> = extra.iter().skip(EXTRAS).map(|(key, _)| key.as_str()).collect();
         more(&rest, what, into);
@@ -97,14 +97,14 @@ impl Judge {
         let mut extras = 0;
         for pair in pairs {
             let difference = |place: usize, expected: String, found: String| Difference {
-                what: words::under(what, &place.to_string()),
+                what: texts::under(what, &place.to_string()),
                 expected,
                 found,
             };
             match pair {
                 Pair::Same(..) => {}
                 Pair::Other(i, j) => {
-                    let name = words::under(what, &i.to_string());
+                    let name = texts::under(what, &i.to_string());
                     self.differences(&wanted[i], &Found::Json(&list[j]), &name, into);
                 }
                 Pair::Moved(i, j) => {
@@ -133,7 +133,7 @@ pub fn missing(among: usize) -> String {
     match among {
         0 => "nothing: there are none".to_owned(),
         1 => "nothing: the only one is another".to_owned(),
-        count => format!("nothing: none of {} fits", words::number(count as u64)),
+        count => format!("nothing: none of {} fits", texts::number(count as u64)),
     }
 }
 
@@ -149,13 +149,13 @@ pub fn more(rest: &[&str], what: &str, into: &mut Vec<Difference>) {
         return;
     }
     let names: Vec<String> =
-        rest.iter().take(EXTRAS).filter(|name| !name.is_empty()).map(|name| words::under("", name)).collect();
+        rest.iter().take(EXTRAS).filter(|name| !name.is_empty()).map(|name| texts::under("", name)).collect();
     let names = match names.len() {
         0 => String::new(),
         shown if shown < rest.len() => format!(": {}, …", names.join(", ")),
         _ => format!(": {}", names.join(", ")),
     };
-    let found = format!("{} more{names}", words::number(rest.len() as u64));
+    let found = format!("{} more{names}", texts::number(rest.len() as u64));
     into.push(Difference { what: what.to_owned(), expected: "nothing else".to_owned(), found });
 }
 
@@ -172,7 +172,7 @@ pub fn near<'k>(name: &str, there: impl IntoIterator<Item = &'k String>) -> Stri
     let names = there.into_iter().map(String::as_str).filter(|name| name.len() <= LONGEST);
     let names: Vec<&str> = names.take(NAMES).collect();
     match similar::get_close_matches(name, &names, 1, ALIKE).first() {
-        Some(near) => format!(" (there is {})", words::under("", near)),
+        Some(near) => format!(" (there is {})", texts::under("", near)),
         None => String::new(),
     }
 }
@@ -185,9 +185,13 @@ fn texts(expected: &str, found: &str, in_json: bool) -> (String, String) {
     };
     match expected == found {
         // One has the quotes itself that the other is shown in.
-        true => (expected.escape_default().to_string(), found.escape_default().to_string()),
+        true => (escaped(&expected), escaped(&found)),
         false => (expected, found),
     }
+}
+
+fn escaped(text: &str) -> String {
+    texts::cut(&text.escape_default().to_string(), texts::MOST)
 }
 
 fn bytes(expected: &[u8], found: &Found<'_>) -> (String, String) {
@@ -210,9 +214,9 @@ fn no_json(found: &Found<'_>) -> String {
         Found::Data(data) => match data.json() {
             Ok(_) => shown,
             Err(_) if data.bytes.is_empty() => "no JSON: it is empty".to_owned(),
-            Err(why) => words::cut(&format!("no JSON ({why}): {shown}"), words::MOST),
+            Err(why) => texts::cut(&format!("no JSON ({why}): {shown}"), texts::MOST),
         },
-        Found::Text(_) => words::cut(&format!("a text: {shown}"), words::MOST),
+        Found::Text(_) => texts::cut(&format!("a text: {shown}"), texts::MOST),
         Found::Nothing | Found::Json(_) => shown,
     }
 }

@@ -16,10 +16,10 @@ impl Seen {
             step.primitive == "state" && store.component.as_ref().is_none_or(|of| self.is_of(step, of))
         };
         let of_store = format!("{}/", store.store);
-        let about = |step: &HostCall| step.about.strip_prefix(&of_store).map(str::to_owned);
-        let of_key = self.that(|step| in_store(step) && key.is_some() && about(step).as_deref() == key);
+        let of_key =
+            self.that(|step| in_store(step) && key.is_some() && step.about.strip_prefix(&of_store) == key);
         if of_key.is_empty() {
-            return self.that(|step| in_store(step) && step.changes && about(step).is_some());
+            return self.that(|step| in_store(step) && step.changes && step.about.starts_with(&of_store));
         }
         of_key
     }

@@ -7,7 +7,7 @@ use super::{
     differences::{Difference, EXTRAS, elsewhere, missing, more},
     judge::Judge,
     records::{Item, Want},
-    words,
+    texts,
 };
 
 /// Of what is there, so many are shown to who looks for one among them, and so many characters of each.
@@ -31,7 +31,7 @@ impl Judge {
         let mut all = Vec::new();
         let mut extras = 0;
         for pair in align((wants.len(), items.len()), wanted.among_others, distance) {
-            let name = |place: usize| words::under(what, &place.to_string());
+            let name = |place: usize| texts::under(what, &place.to_string());
             let of = |i: usize, found: String| {
                 let expected = wants[i].shown();
                 (wants[i].at, Difference { what: name(i), expected, found })
@@ -80,5 +80,5 @@ fn none_of(items: &[Item<'_>]) -> String {
         text.push('\n');
         text.push_str(&item.line(LINE));
     }
-    words::cut(&text, words::MOST)
+    texts::cut(&text, texts::MOST)
 }

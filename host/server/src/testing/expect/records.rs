@@ -11,7 +11,7 @@ use super::{
     differences::Difference,
     found::Found,
     judge::{FARTHEST, Judge},
-    words,
+    texts, words,
 };
 use crate::testing::seen::{CalleeCall, HttpCall, Job, OutputCall};
 
@@ -89,8 +89,8 @@ impl<'a> Item<'a> {
     #[must_use]
     pub fn line(&self, most: usize) -> String {
         match &*self.parts {
-            [(Name { name: "", .. }, part)] => words::line(&words::found(part), most),
-            _ => words::line(&words::on_a_line(&self.named(), most * 4), most),
+            [(Name { name: "", .. }, part)] => texts::line(&words::found(part), most),
+            _ => texts::line(&words::on_a_line(&self.named(), most * 4), most),
         }
     }
 
@@ -116,8 +116,8 @@ impl<'a> Name<'a> {
     fn under(self, what: &str) -> String {
         match self {
             Self { group: "", name: "" } => what.to_owned(),
-            Self { group: "", name } => words::under(what, name),
-            Self { group, name } => words::under(&words::under(what, group), name),
+            Self { group: "", name } => texts::under(what, name),
+            Self { group, name } => texts::under(&texts::under(what, group), name),
         }
     }
 }

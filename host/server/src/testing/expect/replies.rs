@@ -10,7 +10,7 @@ use super::{
     found::Found,
     judge::Judge,
     records::{Item, Want, header},
-    words,
+    texts, words,
 };
 use crate::testing::seen::Reply;
 
@@ -40,22 +40,22 @@ impl Judge {
             let mut differences = self.one(pattern, found, "response.status");
             // An error's body says which one it is.
             if let Some((_, difference)) = differences.first_mut().filter(|_| !data.is_empty()) {
-                let body = words::line(&String::from_utf8_lossy(data), BESIDE);
+                let body = texts::line(&String::from_utf8_lossy(data), BESIDE);
                 difference.found = format!("{}, with the body {body}", difference.found);
             }
             all.extend(differences);
         }
         for (name, pattern) in &wanted.headers {
-            let what = words::under("response.headers", name);
+            let what = texts::under("response.headers", name);
             all.extend(self.one(pattern, header(headers, &name.to_ascii_lowercase()), &what));
         }
         if let Some(pattern) = &wanted.body {
             match body {
                 Ok(_) => all.extend(self.one(pattern, Found::data(data), "response.body")),
                 Err(_) => {
-                    let (count, shown) = (words::number(data.len() as u64), words::found(&Found::data(data)));
+                    let (count, shown) = (texts::number(data.len() as u64), words::found(&Found::data(data)));
                     let found =
-                        words::cut(&format!("it broke off after {count} bytes: {shown}"), words::MOST);
+                        texts::cut(&format!("it broke off after {count} bytes: {shown}"), texts::MOST);
                     let expected = words::pattern(&pattern.value, false);
                     all.push((pattern.at, Difference { what: "response.body".to_owned(), expected, found }));
                 }
@@ -98,11 +98,11 @@ impl Judge {
             if let Some((_, difference)) = differences.first_mut() {
                 match answer {
                     Ok(answer) if is_error => {
-                        let data = words::line(&words::found(&Found::data(&answer.data)), BESIDE);
+                        let data = texts::line(&String::from_utf8_lossy(&answer.data), BESIDE);
                         difference.found = format!("no error, but the answer {data}");
                     }
                     Err(error) => {
-                        let (kind, why) = (words::text(&error.kind), words::line(&error.message, BESIDE));
+                        let (kind, why) = (texts::text(&error.kind), texts::line(&error.message, BESIDE));
                         let begin = if is_error { "" } else { "the error " };
                         let colon = if why.is_empty() { "" } else { ": " };
                         difference.found = format!("{begin}{kind}{colon}{why}");

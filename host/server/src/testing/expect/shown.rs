@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::words;
+use super::texts;
 use crate::{
     summary::size,
     testing::{
@@ -23,7 +23,7 @@ const STEPS: usize = 20;
 #[must_use]
 pub fn shown(mismatch: &Mismatch, seen: &Seen, file: &str, with_steps: bool) -> String {
     let Mismatch { at, what, expected, found, steps } = mismatch;
-    let mut text = format!("  {}  at {}:{at}\n", words::visible(what), words::visible(file));
+    let mut text = format!("  {}  at {}:{at}\n", texts::visible(what), texts::visible(file));
     value(&mut text, "expected", expected);
     value(&mut text, "found", found);
     match steps.is_empty() {
@@ -61,13 +61,13 @@ pub fn steps(text: &mut String, indent: &str, seen: &Seen, indices: &[usize], mo
         _ = writeln!(text, "{indent}{number:>number_width$}  {asked:width$} → {answered}");
     }
     if let Some(more) = indices.len().checked_sub(most).filter(|more| *more > 0) {
-        _ = writeln!(text, "{indent}and {} more", words::number(more as u64));
+        _ = writeln!(text, "{indent}and {} more", texts::number(more as u64));
     }
 }
 
 /// On the line of its label, or below it if it has several.
 fn value(text: &mut String, label: &str, value: &str) {
-    let value = words::visible(value);
+    let value = texts::visible(value);
     if !value.contains('\n') {
         _ = writeln!(text, "    {label:8}  {value}");
         return;
@@ -84,7 +84,7 @@ fn asked(step: &HostCall) -> String {
     let mut text = format!("{}.{}", step.primitive, step.verb);
     if !step.about.is_empty() {
         text.push(' ');
-        text.push_str(&words::line(&step.about, ABOUT));
+        text.push_str(&texts::line(&step.about, ABOUT));
     }
     if step.gave > 0 {
         _ = write!(text, "  ({})", size(step.gave));
@@ -95,7 +95,7 @@ fn asked(step: &HostCall) -> String {
 fn answered(step: &HostCall) -> String {
     match step.outcome {
         None => "not over".to_owned(),
-        Some("ok") if !step.answer.is_empty() => words::line(&step.answer, ANSWER),
+        Some("ok") if !step.answer.is_empty() => texts::line(&step.answer, ANSWER),
         Some(outcome) => outcome.to_owned(),
     }
 }

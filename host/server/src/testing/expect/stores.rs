@@ -12,7 +12,7 @@ use super::{
     differences::{Difference, EXTRAS, more, near},
     found::Found,
     judge::Judge,
-    words,
+    texts, words,
 };
 
 /// What differs in a store, and of which key.
@@ -27,7 +27,7 @@ pub struct OfKey {
 impl Judge {
     #[must_use]
     pub fn in_store(&self, wanted: &StorePattern, state: &BTreeMap<(StoreRef, String), Bytes>) -> Vec<OfKey> {
-        let what = words::under("state", &name(&wanted.store));
+        let what = texts::under("state", &name(&wanted.store));
         let from = (wanted.store.clone(), String::new());
         let entries = state.range(from..).take_while(|((store, _), _)| *store == wanted.store);
         let there: BTreeMap<&String, &Bytes> = entries.map(|((_, key), value)| (key, value)).collect();
@@ -36,7 +36,7 @@ impl Judge {
         for (key, pattern) in &wanted.keys {
             let found = there.get(&key.value).map_or(Found::Nothing, |value| Found::data(value));
             let mut differences = Vec::new();
-            self.differences(pattern, &found, &words::under(&what, &key.value), &mut differences);
+            self.differences(pattern, &found, &texts::under(&what, &key.value), &mut differences);
             if let (Found::Nothing, Some(missing)) = (&found, differences.first_mut()) {
                 let unknown = there.keys().copied().filter(|key| !is_wanted(key));
                 missing.found.push_str(&near(&key.value, unknown));
@@ -50,7 +50,7 @@ impl Judge {
         let extra: Vec<(&String, &Bytes)> = there.into_iter().filter(|(key, _)| !is_wanted(key)).collect();
         for (key, value) in extra.iter().take(EXTRAS) {
             let difference = Difference {
-                what: words::under(&what, key),
+                what: texts::under(&what, key),
                 expected: "no such key".to_owned(),
                 found: words::found(&Found::data(value)),
             };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mecha_manifest::{Span, Spanned, suite::Bounds};
 
-use super::words::number;
+use super::texts::number;
 use crate::{
     summary::size,
     testing::verdict::{Mismatch, Usage},

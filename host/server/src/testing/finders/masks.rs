@@ -63,6 +63,13 @@ impl Masks {
         Self(masks)
     }
 
+    /// These, and others.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
     /// A fact without what is another every time.
     #[must_use]
     pub fn cover(&self, fact: &Fact) -> Fact {
