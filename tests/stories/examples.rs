@@ -23,6 +23,16 @@ fn the_bank_is_what_its_transcript_says_also_across_a_kill() {
     replay("bank");
 }
 
+#[test]
+fn the_checkout_is_what_its_transcript_says() {
+    replay("checkout");
+}
+
+#[test]
+fn the_tally_is_what_its_transcript_says_also_across_a_kill() {
+    replay("tally");
+}
+
 /// It writes files beside its manifest: this one lies elsewhere.
 #[test]
 fn orders_are_what_their_transcript_says_also_across_kills() {

@@ -28,4 +28,6 @@ mod state;
 mod storage;
 mod testing;
 mod testing_components;
+mod testing_examples;
+mod tighten;
 mod wasi;

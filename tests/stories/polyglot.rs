@@ -8,7 +8,7 @@ use std::{
 
 use mecha_tests::host::{project, target};
 
-use crate::examples::replay;
+use crate::{examples::replay, testing_examples::assert_exact};
 
 /// What a build script ends with that lacks a tool. (sysexits.h, EX_UNAVAILABLE)
 const LACKING: i32 = 69;
@@ -21,6 +21,7 @@ fn an_app_in_three_languages_is_what_its_transcript_says() {
         }
     }
     replay("polyglot");
+    assert_exact(&project().join("examples/polyglot"));
 }
 
 /// Builds a component if it is not as new as what it is made of. `false`: there are no tools here, as it has been said.

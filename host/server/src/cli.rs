@@ -32,6 +32,7 @@ mod operate;
 mod schema;
 pub mod serve;
 mod test;
+mod tighten;
 mod topics;
 
 /// What the process answers when it ends. Documented in `docs/cli.md`.
@@ -77,6 +78,8 @@ enum Command {
     Bindings(bindings::Args),
     /// Run the tests of an app
     Test(test::Args),
+    /// Propose the smallest manifest that would have allowed all that receipts of tests show
+    Tighten(tighten::Args),
     /// Begin a new app from a template
     New(new::Args),
     /// Call a method of a component, as somebody outside of the app
@@ -140,6 +143,7 @@ pub fn main() -> ExitCode {
         Command::Schema(args) => schema::run(&args),
         Command::Bindings(args) => bindings::run(&args),
         Command::Test(args) => test::run(&args, &mecha_manifest::suite::load, &test::prepare),
+        Command::Tighten(args) => tighten::run(&args),
         Command::New(args) => new::run(&args),
         Command::Call(args) => call::run(&args),
         Command::Topics(args) => topics::run(&args),

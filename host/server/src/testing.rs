@@ -24,6 +24,8 @@
 //! | [`seen`] | what a case left behind |
 //! | [`verdict`] | what became of it |
 //! | [`measure`], [`sampler`], [`stack`] | what it used, beside what is recorded, and where |
+//! | [`receipts`] | what each call used and reached, for machines |
+//! | [`tighten`] | the smallest manifest that receipts allow |
 //! | [`finders`], [`search`] | what breaks it that its author did not think of |
 //! | [`report`] | what people and machines are told |
 //! | [`watch`] | when to run again |
@@ -42,6 +44,7 @@ pub mod look;
 pub mod measure;
 pub mod outside;
 pub mod plan;
+pub mod receipts;
 pub mod recorder;
 pub mod report;
 pub mod run;
@@ -51,6 +54,7 @@ pub mod seen;
 pub mod stack;
 pub mod storage;
 pub mod suites;
+pub mod tighten;
 pub mod trial;
 pub mod verdict;
 pub mod watch;

@@ -128,6 +128,7 @@ fn each_template_is_built_and_passes_check() {
         assert_prints(&built, 0, &[&format!("built {components} of {components} component{plural}")]);
         let checked = output(mecha(&["check", "--strict"]).current_dir(&app));
         assert_prints(&checked, 0, &[&format!("ok: app {template}")]);
+        assert_prints(&output(mecha(&["test"]).current_dir(&app)), 0, &["tests/", " passed"]);
     }
 }
 
@@ -137,7 +138,7 @@ fn a_new_app_is_built_and_served() {
     let _building = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
     let made = new("visits", folder.path());
-    assert_prints(&made, 0, &["made ", "mecha-host build", "mecha-host serve ."]);
+    assert_prints(&made, 0, &["made ", "mecha-host build", "mecha-host test", "mecha-host serve ."]);
     let app: PathBuf = folder.path().join("visits");
     let kept = kept_by(&app);
 
@@ -149,6 +150,7 @@ fn a_new_app_is_built_and_served() {
     assert_prints(&built, 0, &["built 1 of 1 component"]);
     let checked = output(mecha(&["check", "--strict"]).current_dir(&app));
     assert_prints(&checked, 0, &["ok: app visits"]);
+    assert_prints(&output(mecha(&["test"]).current_dir(&app)), 0, &["tests/visits.yaml: ", " passed"]);
     let host = Host::start(&app, &[]);
     assert_eq!(host.get("/").text(), "Hello, visitor 1!\n");
     assert_eq!(host.get("/").text(), "Hello, visitor 2!\n");

@@ -24,6 +24,7 @@ use crate::{
             judge::{TOLERANCE, percentage},
         },
         measure::{self, Measure},
+        receipts::Receipts,
         report::{
             All,
             json::{self, Json},
@@ -200,21 +201,25 @@ fn report(args: &Args, tests: &Tests, filter: Filter, runner: &dyn Runner) -> Re
     let mut people = Text::new(progress.stdout(), has_colour(), args.detail());
     let mut programs = Json::new(progress.stdout(), args.trace);
     let mut junit = args.junit.as_ref().map(|_| Junit::new(tests.app.name.as_str()));
+    let machine = |error: &anyhow::Error| {
+        summary::refused(error, args.json);
+        exit::MACHINE
+    };
+    let receipts = args.more.receipts.as_ref().map(|path| Receipts::create(path, tests.app.name.as_str()));
+    let mut receipts = receipts.transpose().map_err(|error| machine(&error))?;
     let mut reports = All(vec![&mut progress]);
     match args.json {
         true => reports.0.push(&mut programs),
         false => reports.0.push(&mut people),
     }
     reports.0.extend(junit.as_mut().map(|junit| junit as _));
-    let machine = |error: &anyhow::Error| {
-        summary::refused(error, args.json);
-        exit::MACHINE
-    };
+    reports.0.extend(receipts.as_mut().map(|receipts| receipts as _));
     let summary = run::run(&tests.suites, &options, runner, &mut reports)
         .map_err(|error| machine(&anyhow::Error::new(error).context("cannot start a thread")))?;
     if let (Some(junit), Some(path)) = (junit, &args.junit) {
         junit.write(path).map_err(|error| machine(&error))?;
     }
+    receipts.map_or(Ok(()), Receipts::finish).map_err(|error| machine(&error))?;
     let cases = tests.suites.iter().flat_map(|suite| suite.cases.iter().map(move |case| (suite, case)));
     let exist = cases.map(|(suite, case)| fuel::key(&suite.file, &case.name)).collect();
     let said = runner.finish(&exist).map_err(|error| {

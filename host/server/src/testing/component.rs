@@ -240,6 +240,7 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 
 fn run_of(seen: Seen, usage: Usage, waited: Duration, unanswered: Vec<String>) -> Run {
     let ended = answers::defaults().clock;
+    let ended = answers::defaults().clock + waited;
     Run { seen, replies: vec![], glances: vec![], usage, waited, unanswered, crashes: 0, ended }
 }
 

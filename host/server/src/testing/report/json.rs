@@ -57,7 +57,7 @@ impl<W: io::Write> Report for Json<W> {
             Verdict::Limit(limit) => value["limit"] = self::limit(limit),
             Verdict::Found(findings) => value["found"] = findings.iter().map(finding).collect(),
             Verdict::Said(why) | Verdict::Fuel(why) | Verdict::Broken(why) => {
-                value["why"] = why.as_str().into()
+                value["why"] = why.as_str().into();
             }
         }
         if !tried.notes.is_empty() {
