@@ -230,11 +230,8 @@ mod tests {
         let fault = |operation: &str, nth, class: &str| {
             let (operation, strike) = (operation.to_owned(), Strike::Fail(class.to_owned()));
             fault(&app, Disturbance { operation, component: None, nth, strike }).map(|fault| fault.operation)
-<<<<<<< HEAD
-=======
             meant(&app, Disturbance { operation, component: None, nth, strike })
                 .map(|fault| fault.operation)
->>>>>>> main
         };
         assert_eq!(fault("state.*", Some(1), "busy").as_deref(), Ok("state.*"));
         for (operation, nth, class) in
