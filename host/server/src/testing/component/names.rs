@@ -94,7 +94,7 @@ mod tests {
     const APP: &str = "
 name: shop
 stores:
-  prices: { type: embedded, shared: true }
+  prices: { embedded: {}, shared: true }
   cart: embedded
   notes: embedded
   unused: embedded
