@@ -30,9 +30,8 @@ use super::{
     bench::{Bench, FUEL},
     case::Run,
     plan::Plan,
-    seen::{Line, Seen},
+    seen::Line,
     suites::{self, FOLDER, shown},
-    verdict::Usage,
 };
 use crate::{
     clock::Randomness,
@@ -181,7 +180,9 @@ impl TestComponent {
                 (None, Err(fault)) => Err(ended::told(&fault, &lines.errors())),
             };
             let (seen, usage, waited) = drive.end().await?;
-            let mut run = run_of(seen, usage, waited, drive.unanswered());
+            let (unanswered, ended) = (drive.unanswered(), time.now());
+            let (replies, glances, crashes) = (vec![], vec![], 0);
+            let mut run = Run { seen, replies, glances, usage, waited, unanswered, crashes, ended };
             let printed = lines.take().into_iter();
             run.seen.lines.extend(printed.map(|(stream, text)| Line {
                 component: self.name.clone(),
@@ -236,11 +237,6 @@ fn case_of(name: String) -> Case {
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_time().start_paused(true).build().context("cannot start a runtime")
-}
-
-fn run_of(seen: Seen, usage: Usage, waited: Duration, unanswered: Vec<String>) -> Run {
-    let ended = answers::defaults().clock + waited;
-    Run { seen, replies: vec![], glances: vec![], usage, waited, unanswered, crashes: 0, ended }
 }
 
 impl fmt::Debug for TestComponent {
