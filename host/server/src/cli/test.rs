@@ -112,8 +112,8 @@ pub struct More {
     /// Repeat each case with its calls at once in every order of their host calls
     #[arg(long, help_heading = "Finding faults")]
     pub race_everywhere: bool,
-    /// Run again what a token says that one of these has printed
-    #[arg(long, value_name = "TOKEN", help_heading = "Finding faults")]
+    /// Run again what a token says that one of these has printed, of the case that FILTER names
+    #[arg(long, value_name = "TOKEN", requires = "filter", help_heading = "Finding faults")]
     #[arg(conflicts_with_all = ["crash_everywhere", "fail_everywhere", "race_everywhere"])]
     pub replay: Option<String>,
 }
