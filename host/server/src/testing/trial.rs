@@ -116,8 +116,9 @@ impl Trial {
     /// What a call was doing when a limit ended it.
     fn limit(&self, case: &Case, seen: &Seen, index: usize) -> Limit {
         let call = &seen.calls[index];
-        let End::Failed(kind, detail) = &call.end else {
-            unreachable!("only calls that failed have hit a limit")
+        let (kind, detail) = match &call.end {
+            End::Failed(kind, detail) => (kind, &**detail),
+            End::Answered | End::Running => (&Kind::Host, ""),
         };
         let limits = self.bench.loaded.app.components.iter().find(|meta| meta.name == call.component);
         let limit = limits.map(|meta| limited(*kind, &meta.limits)).unwrap_or_default();
