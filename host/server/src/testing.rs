@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`suites`] | the test files of an app |
 //! | [`run`] | many cases, at the same time |
-//! | [`bench`] | what all cases have in common: the app, compiled and linked once |
+//! | [`mod@bench`] | what all cases have in common: the app, compiled and linked once |
 //! | [`world`] | the app, wired for one case |
 //! | [`clock`] | its time |
 //! | [`given`] | what is there before anything happens |
