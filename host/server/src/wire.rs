@@ -34,6 +34,8 @@ use mecha_runtime::{
     outbound::{self, Destination},
 };
 
+use tokio::sync::Notify;
+
 use crate::{
     apps::{Endpoint, Live, Target},
     conflicts::Conflicts,
@@ -114,6 +116,8 @@ pub struct Doubles<'a> {
     pub callees: BTreeMap<name::Component, Arc<dyn Invoker>>,
     /// Where folders of inputs are, and those that components may write.
     pub folder: Option<&'a Path>,
+    /// Where it is said that a folder of an input has changed, if it is.
+    pub stirred: Option<Arc<Notify>>,
     /// The app's components, where they could be linked beforehand.
     pub linked: &'a [Option<Linked>],
 }
@@ -167,7 +171,7 @@ pub fn assemble(
     }
     board.connect(targets.clone());
     let folder = doubles.folder.unwrap_or(&loaded.folder);
-    let mut pumps = Pumps::new(app, folder, &host.dispatcher, &events, engines, &targets, jobs)?;
+    let mut pumps = Pumps::new(app, doubles, folder, &host.dispatcher, &events, engines, &targets, jobs)?;
     pumps.carry(&outboxes, &events, &outputs);
     let routes = wiring.routes(&targets)?;
     let live = Live { routes: Table::new(routes), engines: HashMap::new() };

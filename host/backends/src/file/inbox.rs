@@ -17,6 +17,7 @@ use bytes::Bytes;
 use cap_std::fs::{Dir, Metadata, MetadataExt as _};
 use mecha_primitives::clock::{Clock, Timestamp};
 use rustix::{fs::RenameFlags, io::Errno};
+use tokio::sync::Notify;
 
 use super::{Pattern, folder};
 
@@ -24,6 +25,8 @@ use super::{Pattern, folder};
 const STABLE: Duration = Duration::from_secs(1);
 /// How often the folder is looked at.
 const POLL: Duration = Duration::from_secs(1);
+/// … and where that is said, in case that somebody does not.
+const SELDOM: Duration = Duration::from_secs(3600);
 /// Files that are watched for their end at once. Others wait until these are complete.
 const MAX_WATCHED: usize = 10_000;
 /// How many names are tried for a file whose name is taken.
@@ -43,6 +46,8 @@ pub struct Options {
     pub failed: Option<Dir>,
     /// What is larger cannot be read.
     pub max_size: u64,
+    /// Whoever changes the folder says so here, and it need not be looked at each second. `None`: nobody does.
+    pub stirred: Option<Arc<Notify>>,
 }
 
 /// A complete file.
@@ -181,11 +186,18 @@ impl Inbox {
     }
 
     /// Resolves when a scan may find something new: files came or went, or one may be complete by now. Looks each
-    /// second.
+    /// second, or when it is told to.
     pub async fn changed(&self) {
         loop {
             let clock = &self.0.clock;
-            clock.sleep_until(clock.now() + POLL).await;
+            match &self.0.options.stirred {
+                None => clock.sleep_until(clock.now() + POLL).await,
+                Some(stirred) => tokio::select! {
+                    biased;
+                    () = stirred.notified() => {}
+                    () = clock.sleep_until(clock.now() + SELDOM) => {}
+                },
+            }
             // A folder that cannot be read is for the scan to tell.
             if self.blocking(Inner::has_changed).await.unwrap_or(true) {
                 return;

@@ -141,6 +141,7 @@ impl World {
         let folder = self.folder_of(meant)?;
         let until = self.clock.now() + TAKEN;
         while self.clock.now() < until && folder.exists(&meant.file) {
+            self.stirred.notify_waiters();
             self.clock.sleep_until(self.clock.now() + Duration::from_millis(250)).await;
         }
         Ok(())

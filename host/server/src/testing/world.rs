@@ -13,6 +13,7 @@ use mecha_primitives::{
 };
 use mecha_runtime::call::Services;
 use tempfile::TempDir;
+use tokio::sync::Notify;
 
 use super::{bench::Bench, clock::VirtualClock, given, outside::Outside, plan::Plan, recorder::Recorder};
 use crate::{
@@ -59,6 +60,8 @@ pub struct World {
     pub(super) recorder: Arc<Recorder>,
     pub(super) outside: Arc<Outside>,
     pub(super) folder: Option<std::path::PathBuf>,
+    /// Whoever changes a folder of an input says so here.
+    pub(super) stirred: Arc<Notify>,
 }
 
 impl World {
@@ -117,10 +120,12 @@ impl World {
             data: Path::new(""),
         };
         let folder = around.folder.as_ref().map(TempDir::path);
+        let stirred = Arc::<Notify>::default();
         let doubles = Doubles {
             outputs: around.outside.outputs(&loaded.app, given),
             callees: around.outside.callees(given),
             folder,
+            stirred: Some(stirred.clone()),
             linked: &bench.linked,
         };
         let Wired { live, events, board, pumps, .. } = assemble(loaded, &host, &engines, &doubles)?;
@@ -132,7 +137,7 @@ impl World {
         let app = Arc::new(loaded.app.clone());
         let folder = folder.map(Path::to_owned);
         let outside = around.outside.clone();
-        Ok(Self { app, http, board, events, engines, dispatcher, clock, recorder, outside, folder })
+        Ok(Self { app, http, board, events, engines, dispatcher, clock, recorder, outside, folder, stirred })
     }
 
     /// Until nothing is left to be done at this moment: no call runs, and what is due has been taken up. It takes a

@@ -29,7 +29,7 @@ use mecha_primitives::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Engines, bindings,
+    Doubles, Engines, bindings,
     events::{Events, filter},
     meta_of,
     outbox::{self, Outboxes},
@@ -70,6 +70,7 @@ const JOBS_AT_ONCE: usize = 10;
 impl Pumps {
     pub(super) fn new(
         app: &App,
+        doubles: &Doubles<'_>,
         folder: &Path,
         dispatcher: &Dispatcher,
         events: &Events,
@@ -105,7 +106,7 @@ impl Pumps {
         }
         for input in &app.inputs {
             if let InputKind::File(meta) = &input.kind {
-                pumps.folder(app, folder, input, meta, targets)?;
+                pumps.folder(app, (doubles, folder), input, meta, targets)?;
             }
         }
         Ok(pumps)
@@ -167,7 +168,7 @@ impl Pumps {
     fn folder(
         &mut self,
         app: &App,
-        folder: &Path,
+        (doubles, folder): (&Doubles<'_>, &Path),
         input: &manifest::Input,
         meta: &manifest::FileInput,
         targets: &Targets,
@@ -182,6 +183,7 @@ impl Pumps {
             },
             failed: meta.failed.as_ref().map(open).transpose()?,
             max_size: meta.max_size,
+            stirred: doubles.stirred.clone(),
         };
         let dispatcher = self.dispatcher.clone();
         let inbox = file::Inbox::open(open(&meta.directory)?, options, dispatcher.clock.clone())

@@ -23,6 +23,7 @@ impl World {
             settled: if moved { Settle::Move(dir(&folder.path().join("done"))) } else { Settle::Delete },
             failed: failed.then(|| dir(&folder.path().join("failed"))),
             max_size: 10,
+            stirred: None,
         };
         let inbox = Inbox::open(dir(&folder.path().join("in")), options, clock.clone()).unwrap();
         Self { inbox, clock, folder }
@@ -188,7 +189,12 @@ async fn a_folder_that_changes_is_noticed() {
 async fn files_are_not_moved_where_they_come_from() {
     let folder = tempfile::tempdir().unwrap();
     let here = || dir(folder.path());
-    let options =
-        Options { pattern: Pattern::new("*"), settled: Settle::Move(here()), failed: None, max_size: 10 };
+    let options = Options {
+        pattern: Pattern::new("*"),
+        settled: Settle::Move(here()),
+        failed: None,
+        max_size: 10,
+        stirred: None,
+    };
     Inbox::open(here(), options, Arc::new(ManualClock::default())).unwrap_err();
 }
