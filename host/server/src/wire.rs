@@ -171,7 +171,7 @@ pub fn assemble(
     }
     board.connect(targets.clone());
     let folder = doubles.folder.unwrap_or(&loaded.folder);
-    let mut pumps = Pumps::new(app, doubles, folder, &host.dispatcher, &events, engines, &targets, jobs)?;
+    let mut pumps = Pumps::new(app, (doubles, folder), &host.dispatcher, &events, engines, &targets, jobs)?;
     pumps.carry(&outboxes, &events, &outputs);
     let routes = wiring.routes(&targets)?;
     let live = Live { routes: Table::new(routes), engines: HashMap::new() };

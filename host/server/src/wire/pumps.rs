@@ -70,8 +70,7 @@ const JOBS_AT_ONCE: usize = 10;
 impl Pumps {
     pub(super) fn new(
         app: &App,
-        doubles: &Doubles<'_>,
-        folder: &Path,
+        folders: (&Doubles<'_>, &Path),
         dispatcher: &Dispatcher,
         events: &Events,
         engines: &Engines,
@@ -106,7 +105,7 @@ impl Pumps {
         }
         for input in &app.inputs {
             if let InputKind::File(meta) = &input.kind {
-                pumps.folder(app, (doubles, folder), input, meta, targets)?;
+                pumps.folder(app, folders, input, meta, targets)?;
             }
         }
         Ok(pumps)
