@@ -3,7 +3,7 @@
 //! Components run in an engine whose instances come from a pool; one that does not fit the pool runs in an
 //! engine that allocates on demand, which is slower but not refused. Each kind exists in a second form that
 //! meters fuel, made only when a limit or the operator asks for it: metering is compiled into the code, which then takes up
-//! to 30 % longer. Tests have a third form, in which the same component on the same calls uses the same fuel on every machine.
+//! to 35 % longer. Tests have a third form, in which the same component on the same calls uses the same fuel on every machine.
 
 use std::{
     num::NonZero,
