@@ -31,6 +31,27 @@ pub enum Class {
 }
 
 impl Class {
+    /// Each of them.
+    pub const ALL: [Self; 11] = [
+        Self::Invalid,
+        Self::Denied,
+        Self::NotFound,
+        Self::Conflict,
+        Self::TooLarge,
+        Self::Quota,
+        Self::Unsupported,
+        Self::Busy(None),
+        Self::Timeout,
+        Self::Unavailable,
+        Self::Internal,
+    ];
+
+    /// The one of this word.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.as_str() == word)
+    }
+
     #[must_use]
     pub fn is_retryable(self) -> bool {
         matches!(self, Self::Busy(_) | Self::Unavailable)

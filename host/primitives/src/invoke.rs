@@ -71,6 +71,23 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// Each of them.
+    pub const ALL: [Self; 7] = [
+        Self::InvalidRequest,
+        Self::NotFound,
+        Self::Conflict,
+        Self::Denied,
+        Self::Unavailable,
+        Self::UnknownMethod,
+        Self::Internal,
+    ];
+
+    /// The one of this word.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
     /// As the WIT calls it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -27,38 +27,14 @@ pub const REJECTED: &str = "rejected";
 /// The code of a failure that a component reports: its class is the kind of the fault.
 pub const FAULT: &str = "fault";
 
-const CLASSES: [Class; 11] = [
-    Class::Invalid,
-    Class::Denied,
-    Class::NotFound,
-    Class::Conflict,
-    Class::TooLarge,
-    Class::Quota,
-    Class::Unsupported,
-    Class::Busy(None),
-    Class::Timeout,
-    Class::Unavailable,
-    Class::Internal,
-];
-
-const KINDS: [FaultKind; 7] = [
-    FaultKind::InvalidRequest,
-    FaultKind::NotFound,
-    FaultKind::Conflict,
-    FaultKind::Denied,
-    FaultKind::Unavailable,
-    FaultKind::UnknownMethod,
-    FaultKind::Internal,
-];
-
 /// Errors by their words.
 pub(crate) fn classes() -> Vec<(&'static str, Class)> {
-    CLASSES.map(|class| (class.as_str(), class)).to_vec()
+    Class::ALL.map(|class| (class.as_str(), class)).to_vec()
 }
 
 /// Faults of components by their words.
 pub(crate) fn kinds() -> Vec<(&'static str, FaultKind)> {
-    KINDS.map(|kind| (kind.as_str(), kind)).to_vec()
+    FaultKind::ALL.map(|kind| (kind.as_str(), kind)).to_vec()
 }
 
 pub(super) fn outputs(

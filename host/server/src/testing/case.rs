@@ -343,9 +343,9 @@ pub fn number(step: usize, index: usize) -> usize {
     (step * 100 + index) % act::STEPS
 }
 
-/// Whether everything that a case expects is said at its end alone.
-pub fn expectations(case: &Case) -> impl Iterator<Item = (usize, &Expected)> {
-    case.when.iter().enumerate().filter_map(|(index, step)| Some((index, step.then.as_ref()?)))
+/// What is expected right after steps, in their order.
+pub fn expectations(case: &Case) -> impl Iterator<Item = &Expected> {
+    case.when.iter().filter_map(|step| step.then.as_ref())
 }
 
 /// The calls that ended without an answer.

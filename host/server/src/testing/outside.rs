@@ -24,10 +24,7 @@ use mecha_primitives::{
 use mecha_runtime::outbound::Upstream;
 use wasmtime_wasi_http::Error as HttpError;
 
-use super::{
-    recorder::class,
-    seen::{CalleeCall, HttpCall, OutputCall},
-};
+use super::seen::{CalleeCall, HttpCall, OutputCall};
 use crate::load::outside::operations;
 
 /// What was asked of the outside, in all lives of a case's host.
@@ -166,11 +163,7 @@ async fn after(time: Duration) {
 /// The bytes that data stands for.
 #[must_use]
 pub fn bytes(data: &Data) -> Bytes {
-    match data {
-        Data::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
-        Data::Json(value) => value.to_string().into(),
-        Data::Bytes(bytes) => Bytes::copy_from_slice(bytes),
-    }
+    data.to_bytes().into()
 }
 
 struct DoubledOutput {
@@ -236,7 +229,7 @@ fn output_error(failure: &Failure) -> bindings::Error {
     if let Some(code) = &failure.code {
         return bindings::Error::rejected(code, text);
     }
-    match class(&failure.class.value) {
+    match Class::named(&failure.class.value) {
         Some(Class::Busy(after)) => bindings::Error::Busy(after),
         Some(Class::Timeout) => bindings::Error::Timeout,
         Some(Class::Denied) => bindings::Error::AccessDenied(text),
@@ -311,27 +304,16 @@ fn callee_answer(answer: &Answer) -> invoke::Response {
     }
 }
 
-/// What a component's own fault can be.
-pub const KINDS: [FaultKind; 7] = [
-    FaultKind::InvalidRequest,
-    FaultKind::NotFound,
-    FaultKind::Conflict,
-    FaultKind::Denied,
-    FaultKind::Unavailable,
-    FaultKind::UnknownMethod,
-    FaultKind::Internal,
-];
-
 fn callee_error(failure: &Failure) -> invoke::Error {
     let text = failure.message.clone();
     let fault = |kind| {
         invoke::Error::Fault(invoke::Fault { kind, message: text.clone(), detail: None, content_type: None })
     };
     if failure.code.is_some() {
-        let kind = KINDS.into_iter().find(|kind| kind.as_str() == failure.class.value);
+        let kind = FaultKind::named(&failure.class.value);
         return fault(kind.unwrap_or(FaultKind::Internal));
     }
-    match class(&failure.class.value) {
+    match Class::named(&failure.class.value) {
         Some(Class::Busy(after)) => invoke::Error::Busy(after),
         Some(Class::Timeout) => invoke::Error::Timeout,
         Some(Class::Denied) => invoke::Error::Denied(text),
@@ -395,7 +377,7 @@ fn http_answer(answer: &HttpAnswer) -> Result<Response<Bytes>, HttpError> {
 }
 
 fn http_error(failure: &Failure) -> HttpError {
-    match class(&failure.class.value) {
+    match Class::named(&failure.class.value) {
         Some(Class::Timeout) => HttpError::ConnectionReadTimeout,
         Some(Class::Busy(_)) => HttpError::ConnectionLimitReached,
         Some(Class::Denied) => HttpError::HttpRequestDenied,

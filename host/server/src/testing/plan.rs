@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use mecha_manifest::suite::{Fault, Strike};
 use mecha_primitives::class::Class;
 
-use super::recorder::{Passing, class};
+use super::recorder::Passing;
 
 /// What is done to an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +116,7 @@ impl Planned {
             return None;
         }
         match &self.fault.strike {
-            Strike::Fail(name) => class(name).map(Deed::Fail),
+            Strike::Fail(name) => Class::named(name).map(Deed::Fail),
             Strike::Lost => Some(Deed::Lose),
             Strike::Slow(time) => Some(Deed::Slow(*time)),
             Strike::CrashBefore => Some(Deed::Crash),

@@ -12,7 +12,6 @@ use std::{
 
 use async_trait::async_trait;
 use mecha_primitives::{
-    class::Class,
     clock::Clock,
     identity::{CallId, Identity},
     name,
@@ -361,23 +360,4 @@ impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Recorder")
     }
-}
-
-/// The class that an error of this name is of.
-#[must_use]
-pub fn class(name: &str) -> Option<Class> {
-    Some(match name {
-        "invalid" => Class::Invalid,
-        "denied" => Class::Denied,
-        "not-found" => Class::NotFound,
-        "conflict" => Class::Conflict,
-        "too-large" => Class::TooLarge,
-        "quota" => Class::Quota,
-        "unsupported" => Class::Unsupported,
-        "busy" => Class::Busy(None),
-        "timeout" => Class::Timeout,
-        "unavailable" => Class::Unavailable,
-        "internal" => Class::Internal,
-        _ => return None,
-    })
 }

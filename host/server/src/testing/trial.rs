@@ -94,12 +94,12 @@ impl Trial {
             return Verdict::Broken(run.unanswered.join("\n"));
         }
         let mut mismatches = vec![];
-        for (glance, (_, expected)) in run.glances.iter().zip(case::expectations(case)) {
+        for (glance, expected) in run.glances.iter().zip(case::expectations(case)) {
             let Glance { seen, replies, .. } = glance;
             mismatches.extend(expect::compare(expected, seen, &run.replies[..*replies]));
         }
         mismatches.extend(expect::compare(&case.then, &run.seen, &run.replies));
-        let expected = case::expectations(case).map(|(_, expected)| expected).chain([&case.then]);
+        let expected = case::expectations(case).chain([&case.then]);
         if !expected.into_iter().any(says_faults) {
             if let Some((index, _)) = case::failures(&run.seen).find(|(_, call)| is_limit(call)) {
                 return Verdict::Limit(self.limit(case, &run.seen, index));
@@ -130,9 +130,7 @@ impl Trial {
         };
         Limit { component: call.component.clone(), kind: *kind, limit, stack, top }
     }
-}
 
-impl Trial {
     /// The functions that used most of a call's fuel, as far as it is looked at.
     fn top(&self, case: &Case, seen: &Seen, index: usize) -> Vec<(String, u64)> {
         let call = std::slice::from_ref(&seen.calls[index]);

@@ -7,14 +7,14 @@ use mecha_manifest::{
     Span, Spanned,
     suite::{self, CalleeAnswer, Data, Failure, HttpAnswer, OutputAnswer, UpstreamAnswer},
 };
-use mecha_primitives::pubsub;
+use mecha_primitives::{class::Class, invoke::FaultKind, pubsub};
 use mecha_runtime::imports::test::{
     Answer, AnswerError, Disturbance, Event, Given, Message, Request, Response, Strike, Timing, Told,
     Upstream,
 };
 
 use super::{names, time};
-use crate::testing::{outside, recorder::class, seen::Reply};
+use crate::testing::seen::Reply;
 
 /// No place in a file: a component's cases are on no line of it.
 pub const NOWHERE: Span = Span { line: 0, column: 0 };
@@ -128,7 +128,7 @@ pub fn callee(
         Ok(answer) => Ok(answered(answer)),
         Err(AnswerError::Class(name)) => Err(failure(&name)?),
         Err(AnswerError::Refused((kind, message))) => {
-            let kinds = outside::KINDS.map(mecha_primitives::invoke::FaultKind::as_str);
+            let kinds = FaultKind::ALL.map(FaultKind::as_str);
             if !kinds.contains(&kind.as_str()) {
                 return Err(format!("a fault is not of the kind `{kind}`, but one of {}", kinds.join(", ")));
             }
@@ -175,7 +175,7 @@ fn spanned(text: &str) -> Spanned<String> {
 }
 
 fn is_class(name: &str) -> Told<()> {
-    let known = class(name).map(|_| ());
+    let known = Class::named(name).map(|_| ());
     known.ok_or_else(|| {
         format!("`{name}` is no class of errors; such are unavailable, busy, timeout, denied, quota, invalid, conflict")
     })
